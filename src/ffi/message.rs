@@ -18,7 +18,7 @@ thread_local! {
 
 /// The length of the longest prefix of `text` that fits `limit` bytes and ends at a character.
 fn prefix(text: &str, limit: usize) -> usize {
-    text.floor_char_boundary(limit)
+    (0..=limit.min(text.len())).rev().find(|&n| text.is_char_boundary(n)).unwrap_or(0)
 }
 
 pub(super) fn set(text: &str) {
