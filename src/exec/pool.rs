@@ -1,0 +1,150 @@
+//! The context's own threads.
+
+use super::fork;
+use super::job::Job;
+use crate::error::{Error, Result};
+use rayon::{ThreadBuilder, ThreadPool, ThreadPoolBuilder};
+use std::io;
+use std::mem::{self, ManuallyDrop};
+use std::ops::Range;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+/// Stack of a thread. Buffers live in the workspace; what remains fits many times, for [`MOST_CALLS`] of them.
+const STACK_SIZE: usize = 2 << 20;
+
+/// How many calls may be inside a pool at once; others wait. A thread that waits for its tasks may take up another call
+/// on top of its stack, so this bounds the stack. So many calls keep the threads busy without more.
+const MOST_CALLS: usize = 16;
+
+/// Threads that are replaced after a fork.
+pub(super) struct Pool {
+    size: usize,
+    state: Mutex<State>,
+    left: Condvar,
+}
+
+struct State {
+    crew: Crew,
+    /// How many calls are inside.
+    calls: usize,
+}
+
+impl Pool {
+    pub(super) fn new(size: usize) -> Result<Self> {
+        fork::watch()?;
+        Ok(Self { size, state: Mutex::new(State { crew: Crew::start(size)?, calls: 0 }), left: Condvar::new() })
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Runs `f` on one of the threads; the calling one sleeps. A panic of `f` is passed on.
+    pub(super) fn install<R: Send>(&self, f: impl FnOnce() -> R + Send) -> Result<R> {
+        let call = self.admit()?;
+        Ok(call.threads.install(f))
+    }
+
+    fn admit(&self) -> Result<Call<'_>> {
+        let mut state = self.lock();
+        if !state.crew.is_alive() {
+            // A child process: nobody is inside, and the crew's drop leaks what the fork left of it.
+            *state = State { crew: Crew::start(self.size)?, calls: 0 };
+        }
+        while state.calls >= MOST_CALLS {
+            state = self.left.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.calls += 1;
+        Ok(Call { threads: Arc::clone(&state.crew.threads), pool: self })
+    }
+
+    /// Nothing panics while the lock is held; if something did, the state would still be whole.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call that is inside the pool.
+struct Call<'a> {
+    threads: Arc<ThreadPool>,
+    pool: &'a Pool,
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        self.pool.lock().calls -= 1;
+        self.pool.left.notify_one();
+    }
+}
+
+/// Runs the tasks of `range` on the pool that the calling thread belongs to, by halves: nothing is allocated for it.
+pub(super) fn run_on_workers(job: &Job, range: Range<usize>) {
+    match range.len() {
+        0 => {}
+        1 => job.run(range.start),
+        n => {
+            let middle = range.start + n / 2;
+            rayon::join(|| run_on_workers(job, range.start..middle), || run_on_workers(job, middle..range.end));
+        }
+    }
+}
+
+/// Threads started by one process.
+struct Crew {
+    generation: u64,
+    threads: ManuallyDrop<Arc<ThreadPool>>,
+    handles: Vec<JoinHandle<()>>,
+}
+
+impl Crew {
+    fn start(size: usize) -> Result<Self> {
+        let mut handles = Vec::with_capacity(size);
+        let builder = ThreadPoolBuilder::new().num_threads(size);
+        let start = |worker| spawn(worker).map(|handle| handles.push(handle));
+        match builder.spawn_handler(start).build() {
+            Ok(threads) => {
+                Ok(Self { generation: fork::generation(), threads: ManuallyDrop::new(Arc::new(threads)), handles })
+            }
+            Err(error) => {
+                let started = handles.len();
+                join(handles);
+                Err(Error::out_of_memory(format!("starting thread {} of {size} failed: {error}", started + 1)))
+            }
+        }
+    }
+
+    /// Whether this process is the one that started the threads.
+    fn is_alive(&self) -> bool {
+        self.generation == fork::generation()
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        let handles = mem::take(&mut self.handles);
+        if self.is_alive() {
+            // SAFETY: dropped here and never used again. No call is inside, so that this is the last reference and ends
+            // the threads.
+            unsafe { ManuallyDrop::drop(&mut self.threads) };
+            join(handles);
+        } else {
+            // The threads do not exist here: waiting for them, or even detaching them, would touch what is no more.
+            mem::forget(handles);
+        }
+    }
+}
+
+fn spawn(worker: ThreadBuilder) -> io::Result<JoinHandle<()>> {
+    // The kernel shows 15 characters of a name.
+    let name = format!("deformconv-{}", worker.index());
+    thread::Builder::new().name(name).stack_size(STACK_SIZE).spawn(|| worker.run())
+}
+
+/// Waits until the threads, told to end, have ended.
+fn join(handles: Vec<JoinHandle<()>>) {
+    for handle in handles {
+        // Tasks catch their panics, so that there is no outcome to look at.
+        let _ = handle.join();
+    }
+}
