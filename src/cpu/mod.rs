@@ -1,1 +1,15 @@
-//! stub
+//! The CPU backend. [`forward`] reads like the formula and calls the kernels of one row of the kernel table; the bodies
+//! of the vector kernels are in [`kernels`], what they need of an instruction set in [`simd`].
+
+#[cfg(target_arch = "x86_64")]
+pub mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub mod avx512;
+pub mod direct;
+pub mod element;
+pub mod forward;
+pub mod kernels;
+mod pack;
+pub mod scalar;
+pub mod simd;
+mod tile;

@@ -84,6 +84,14 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// Operations of one forward pass, a multiplication and an addition for each term: 2 * N * O * Ho * Wo * C/G * K.
+    pub fn forward_flops(&self) -> u64 {
+        let g = &self.geometry;
+        [2, g.n, g.o, g.out_h, g.out_w, g.channels_per_group(), g.taps()].iter().product::<i64>() as u64
+    }
+}
+
 /// The y that the other fields imply, contiguous. Only what its shape depends on is looked at.
 pub fn output_shape(p: &dcn_problem) -> Result<dcn_tensor_desc> {
     let Core { dtype, shapes, .. } = Core::read(p)?;

@@ -1,0 +1,108 @@
+//! Eight f32 in a ymm register.
+
+use crate::cpu::simd::{MAX_LANES, Simd};
+use std::arch::x86_64::*;
+
+#[derive(Clone, Copy)]
+pub struct F32x8(__m256);
+
+/// The sign bit is set in the first n lanes.
+#[inline(always)]
+unsafe fn first(n: usize) -> __m256i {
+    // SAFETY: the caller's processor has AVX2.
+    unsafe { _mm256_cmpgt_epi32(_mm256_set1_epi32(n as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)) }
+}
+
+// SAFETY (all): the trait's promise is the intrinsics' requirement.
+impl Simd for F32x8 {
+    type Scalar = f32;
+    type Mask = __m256;
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        Self(unsafe { _mm256_set1_ps(value) })
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        Self(unsafe { _mm256_loadu_ps(from) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        unsafe { _mm256_storeu_ps(to, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, n: usize) -> Self {
+        Self(unsafe { _mm256_maskload_ps(from, first(n)) })
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, n: usize) {
+        unsafe { _mm256_maskstore_ps(to, first(n), self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Self(unsafe { _mm256_add_ps(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        Self(unsafe { _mm256_sub_ps(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        Self(unsafe { _mm256_mul_ps(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        Self(unsafe { _mm256_fmadd_ps(self.0, factor.0, addend.0) })
+    }
+    #[inline(always)]
+    unsafe fn floor(self) -> Self {
+        Self(unsafe { _mm256_floor_ps(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn less(self, other: Self) -> __m256 {
+        unsafe { _mm256_cmp_ps::<_CMP_LT_OQ>(self.0, other.0) }
+    }
+    #[inline(always)]
+    unsafe fn both(a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_and_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn or_zero(self, mask: __m256) -> Self {
+        Self(unsafe { _mm256_and_ps(self.0, mask) })
+    }
+    #[inline(always)]
+    unsafe fn store_pixel_index(y: Self, x: Self, width: i32, mask: __m256, to: *mut i32) {
+        unsafe {
+            let row = _mm256_mullo_epi32(_mm256_cvttps_epi32(y.0), _mm256_set1_epi32(width));
+            let pixel = _mm256_add_epi32(row, _mm256_cvttps_epi32(x.0));
+            let outside = _mm256_andnot_si256(_mm256_castps_si256(mask), _mm256_set1_epi32(-1));
+            _mm256_storeu_si256(to.cast(), _mm256_or_si256(pixel, outside));
+        }
+    }
+    #[inline(always)]
+    unsafe fn transpose(block: &mut [Self; MAX_LANES]) {
+        unsafe {
+            let mut pairs = [block[0].0; 8];
+            for i in 0..4 {
+                let (a, b) = (block[2 * i].0, block[2 * i + 1].0);
+                pairs[2 * i] = _mm256_unpacklo_ps(a, b);
+                pairs[2 * i + 1] = _mm256_unpackhi_ps(a, b);
+            }
+            // Columns 0..4 and 4..8 of four rows each, in the two halves of a register.
+            let mut fours = [block[0].0; 8];
+            for i in 0..2 {
+                let (a, b) = (pairs[4 * i], pairs[4 * i + 2]);
+                let (c, d) = (pairs[4 * i + 1], pairs[4 * i + 3]);
+                fours[4 * i] = _mm256_shuffle_ps::<0x44>(a, b);
+                fours[4 * i + 1] = _mm256_shuffle_ps::<0xee>(a, b);
+                fours[4 * i + 2] = _mm256_shuffle_ps::<0x44>(c, d);
+                fours[4 * i + 3] = _mm256_shuffle_ps::<0xee>(c, d);
+            }
+            for i in 0..4 {
+                block[i] = Self(_mm256_permute2f128_ps::<0x20>(fours[i], fours[i + 4]));
+                block[i + 4] = Self(_mm256_permute2f128_ps::<0x31>(fours[i], fours[i + 4]));
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Four f64 in a ymm register.
+
+use crate::cpu::simd::{MAX_LANES, Simd};
+use std::arch::x86_64::*;
+
+#[derive(Clone, Copy)]
+pub struct F64x4(__m256d);
+
+/// The sign bit is set in the first n lanes.
+#[inline(always)]
+unsafe fn first(n: usize) -> __m256i {
+    // SAFETY: the caller's processor has AVX2.
+    unsafe { _mm256_cmpgt_epi64(_mm256_set1_epi64x(n as i64), _mm256_setr_epi64x(0, 1, 2, 3)) }
+}
+
+// SAFETY (all): the trait's promise is the intrinsics' requirement.
+impl Simd for F64x4 {
+    type Scalar = f64;
+    type Mask = __m256d;
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn splat(value: f64) -> Self {
+        Self(unsafe { _mm256_set1_pd(value) })
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f64) -> Self {
+        Self(unsafe { _mm256_loadu_pd(from) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f64) {
+        unsafe { _mm256_storeu_pd(to, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn load_first(from: *const f64, n: usize) -> Self {
+        Self(unsafe { _mm256_maskload_pd(from, first(n)) })
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f64, n: usize) {
+        unsafe { _mm256_maskstore_pd(to, first(n), self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Self(unsafe { _mm256_add_pd(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        Self(unsafe { _mm256_sub_pd(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        Self(unsafe { _mm256_mul_pd(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        Self(unsafe { _mm256_fmadd_pd(self.0, factor.0, addend.0) })
+    }
+    #[inline(always)]
+    unsafe fn floor(self) -> Self {
+        Self(unsafe { _mm256_floor_pd(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn less(self, other: Self) -> __m256d {
+        unsafe { _mm256_cmp_pd::<_CMP_LT_OQ>(self.0, other.0) }
+    }
+    #[inline(always)]
+    unsafe fn both(a: __m256d, b: __m256d) -> __m256d {
+        unsafe { _mm256_and_pd(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn or_zero(self, mask: __m256d) -> Self {
+        Self(unsafe { _mm256_and_pd(self.0, mask) })
+    }
+    #[inline(always)]
+    unsafe fn store_pixel_index(y: Self, x: Self, width: i32, mask: __m256d, to: *mut i32) {
+        unsafe {
+            let row = _mm_mullo_epi32(_mm256_cvttpd_epi32(y.0), _mm_set1_epi32(width));
+            let pixel = _mm_add_epi32(row, _mm256_cvttpd_epi32(x.0));
+            // The upper half of each 64-bit lane of the mask, as 32-bit lanes.
+            let mask = _mm256_castpd_ps(mask);
+            let (low, high) = (_mm256_castps256_ps128(mask), _mm256_extractf128_ps::<1>(mask));
+            let mask = _mm_castps_si128(_mm_shuffle_ps::<0xdd>(low, high));
+            _mm_storeu_si128(to.cast(), _mm_or_si128(pixel, _mm_andnot_si128(mask, _mm_set1_epi32(-1))));
+        }
+    }
+    #[inline(always)]
+    unsafe fn transpose(block: &mut [Self; MAX_LANES]) {
+        unsafe {
+            let [a, b, c, d] = [block[0].0, block[1].0, block[2].0, block[3].0];
+            let (ab0, ab1) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+            let (cd0, cd1) = (_mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d));
+            block[0] = Self(_mm256_permute2f128_pd::<0x20>(ab0, cd0));
+            block[1] = Self(_mm256_permute2f128_pd::<0x20>(ab1, cd1));
+            block[2] = Self(_mm256_permute2f128_pd::<0x31>(ab0, cd0));
+            block[3] = Self(_mm256_permute2f128_pd::<0x31>(ab1, cd1));
+        }
+    }
+}

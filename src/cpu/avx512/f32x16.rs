@@ -1,0 +1,111 @@
+//! Sixteen f32 in a zmm register.
+
+use crate::cpu::simd::{MAX_LANES, Simd};
+use std::arch::x86_64::*;
+
+#[derive(Clone, Copy)]
+pub struct F32x16(__m512);
+
+/// The first n lanes.
+#[inline(always)]
+fn first(n: usize) -> __mmask16 {
+    ((1u32 << n) - 1) as __mmask16
+}
+
+// SAFETY (all): the trait's promise is the intrinsics' requirement.
+impl Simd for F32x16 {
+    type Scalar = f32;
+    type Mask = __mmask16;
+    const LANES: usize = 16;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        Self(unsafe { _mm512_set1_ps(value) })
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        Self(unsafe { _mm512_loadu_ps(from) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        unsafe { _mm512_storeu_ps(to, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, n: usize) -> Self {
+        Self(unsafe { _mm512_maskz_loadu_ps(first(n), from) })
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, n: usize) {
+        unsafe { _mm512_mask_storeu_ps(to, first(n), self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Self(unsafe { _mm512_add_ps(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        Self(unsafe { _mm512_sub_ps(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        Self(unsafe { _mm512_mul_ps(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        Self(unsafe { _mm512_fmadd_ps(self.0, factor.0, addend.0) })
+    }
+    #[inline(always)]
+    unsafe fn floor(self) -> Self {
+        Self(unsafe { _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn less(self, other: Self) -> __mmask16 {
+        unsafe { _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, other.0) }
+    }
+    #[inline(always)]
+    unsafe fn both(a: __mmask16, b: __mmask16) -> __mmask16 {
+        a & b
+    }
+    #[inline(always)]
+    unsafe fn or_zero(self, mask: __mmask16) -> Self {
+        Self(unsafe { _mm512_maskz_mov_ps(mask, self.0) })
+    }
+    #[inline(always)]
+    unsafe fn store_pixel_index(y: Self, x: Self, width: i32, mask: __mmask16, to: *mut i32) {
+        unsafe {
+            let row = _mm512_mullo_epi32(_mm512_cvttps_epi32(y.0), _mm512_set1_epi32(width));
+            let pixel = _mm512_mask_add_epi32(_mm512_set1_epi32(-1), mask, row, _mm512_cvttps_epi32(x.0));
+            _mm512_storeu_si512(to.cast(), pixel);
+        }
+    }
+    #[inline(always)]
+    unsafe fn transpose(block: &mut [Self; MAX_LANES]) {
+        unsafe {
+            let mut pairs = [block[0].0; 16];
+            for i in 0..8 {
+                let (a, b) = (block[2 * i].0, block[2 * i + 1].0);
+                pairs[2 * i] = _mm512_unpacklo_ps(a, b);
+                pairs[2 * i + 1] = _mm512_unpackhi_ps(a, b);
+            }
+            // fours[4 * i + j]: rows 4i..4i+4 of columns j, j + 4, j + 8, j + 12, one in each quarter.
+            let mut fours = [block[0].0; 16];
+            for i in 0..4 {
+                let (a, b) = (pairs[4 * i], pairs[4 * i + 2]);
+                let (c, d) = (pairs[4 * i + 1], pairs[4 * i + 3]);
+                fours[4 * i] = _mm512_shuffle_ps::<0x44>(a, b);
+                fours[4 * i + 1] = _mm512_shuffle_ps::<0xee>(a, b);
+                fours[4 * i + 2] = _mm512_shuffle_ps::<0x44>(c, d);
+                fours[4 * i + 3] = _mm512_shuffle_ps::<0xee>(c, d);
+            }
+            for j in 0..4 {
+                let (a, b, c, d) = (fours[j], fours[j + 4], fours[j + 8], fours[j + 12]);
+                let (ab02, ab13) = (_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0xdd>(a, b));
+                let (cd02, cd13) = (_mm512_shuffle_f32x4::<0x88>(c, d), _mm512_shuffle_f32x4::<0xdd>(c, d));
+                block[j] = Self(_mm512_shuffle_f32x4::<0x88>(ab02, cd02));
+                block[j + 4] = Self(_mm512_shuffle_f32x4::<0x88>(ab13, cd13));
+                block[j + 8] = Self(_mm512_shuffle_f32x4::<0xdd>(ab02, cd02));
+                block[j + 12] = Self(_mm512_shuffle_f32x4::<0xdd>(ab13, cd13));
+            }
+        }
+    }
+}

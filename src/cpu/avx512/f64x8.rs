@@ -1,0 +1,102 @@
+//! Eight f64 in a zmm register.
+
+use crate::cpu::simd::{MAX_LANES, Simd};
+use std::arch::x86_64::*;
+
+#[derive(Clone, Copy)]
+pub struct F64x8(__m512d);
+
+/// The first n lanes.
+#[inline(always)]
+fn first(n: usize) -> __mmask8 {
+    ((1u32 << n) - 1) as __mmask8
+}
+
+// SAFETY (all): the trait's promise is the intrinsics' requirement.
+impl Simd for F64x8 {
+    type Scalar = f64;
+    type Mask = __mmask8;
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn splat(value: f64) -> Self {
+        Self(unsafe { _mm512_set1_pd(value) })
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f64) -> Self {
+        Self(unsafe { _mm512_loadu_pd(from) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f64) {
+        unsafe { _mm512_storeu_pd(to, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn load_first(from: *const f64, n: usize) -> Self {
+        Self(unsafe { _mm512_maskz_loadu_pd(first(n), from) })
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f64, n: usize) {
+        unsafe { _mm512_mask_storeu_pd(to, first(n), self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Self(unsafe { _mm512_add_pd(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        Self(unsafe { _mm512_sub_pd(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        Self(unsafe { _mm512_mul_pd(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        Self(unsafe { _mm512_fmadd_pd(self.0, factor.0, addend.0) })
+    }
+    #[inline(always)]
+    unsafe fn floor(self) -> Self {
+        Self(unsafe { _mm512_roundscale_pd::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn less(self, other: Self) -> __mmask8 {
+        unsafe { _mm512_cmp_pd_mask::<_CMP_LT_OQ>(self.0, other.0) }
+    }
+    #[inline(always)]
+    unsafe fn both(a: __mmask8, b: __mmask8) -> __mmask8 {
+        a & b
+    }
+    #[inline(always)]
+    unsafe fn or_zero(self, mask: __mmask8) -> Self {
+        Self(unsafe { _mm512_maskz_mov_pd(mask, self.0) })
+    }
+    #[inline(always)]
+    unsafe fn store_pixel_index(y: Self, x: Self, width: i32, mask: __mmask8, to: *mut i32) {
+        unsafe {
+            let row = _mm256_mullo_epi32(_mm512_cvttpd_epi32(y.0), _mm256_set1_epi32(width));
+            let pixel = _mm256_mask_add_epi32(_mm256_set1_epi32(-1), mask, row, _mm512_cvttpd_epi32(x.0));
+            _mm256_storeu_si256(to.cast(), pixel);
+        }
+    }
+    #[inline(always)]
+    unsafe fn transpose(block: &mut [Self; MAX_LANES]) {
+        unsafe {
+            // pairs[2 * i + j]: rows 2i, 2i + 1 of columns j, j + 2, j + 4, j + 6, one in each quarter.
+            let mut pairs = [block[0].0; 8];
+            for i in 0..4 {
+                let (a, b) = (block[2 * i].0, block[2 * i + 1].0);
+                pairs[2 * i] = _mm512_unpacklo_pd(a, b);
+                pairs[2 * i + 1] = _mm512_unpackhi_pd(a, b);
+            }
+            for j in 0..2 {
+                let (a, b, c, d) = (pairs[j], pairs[j + 2], pairs[j + 4], pairs[j + 6]);
+                let (ab02, ab13) = (_mm512_shuffle_f64x2::<0x88>(a, b), _mm512_shuffle_f64x2::<0xdd>(a, b));
+                let (cd02, cd13) = (_mm512_shuffle_f64x2::<0x88>(c, d), _mm512_shuffle_f64x2::<0xdd>(c, d));
+                block[j] = Self(_mm512_shuffle_f64x2::<0x88>(ab02, cd02));
+                block[j + 2] = Self(_mm512_shuffle_f64x2::<0x88>(ab13, cd13));
+                block[j + 4] = Self(_mm512_shuffle_f64x2::<0xdd>(ab02, cd02));
+                block[j + 6] = Self(_mm512_shuffle_f64x2::<0xdd>(ab13, cd13));
+            }
+        }
+    }
+}

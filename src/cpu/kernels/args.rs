@@ -1,0 +1,89 @@
+//! What the kernels are given. Pointers are raw: they may reach into the caller's tensors.
+
+/// Positions that scratch arrays have room for, beyond the tile's own: kernels work in whole vectors.
+pub const POSITION_PADDING: usize = 16;
+
+/// Where the four corners of each position's sample are, and what they weigh. Four arrays, [`Corners::stride`] apart,
+/// for the corners (0,0), (0,1), (1,0), (1,1) in (y, x).
+#[derive(Clone, Copy)]
+pub struct Corners<T> {
+    /// Pixel number y * W + x, or -1 for a corner that is not read.
+    pub index: *mut i32,
+    /// Bilinear weight times mask.
+    pub weight: *mut T,
+    pub stride: usize,
+}
+
+/// Computes the corners of one kernel tap of one deformable group for a tile of positions.
+pub struct CoordinatesArgs<T> {
+    /// Positions; the arrays below have room for POSITION_PADDING - 1 more.
+    pub positions: usize,
+    /// Coordinates of the tap at (0, 0) without offset: p * stride - pad, exact.
+    pub base_y: *const T,
+    pub base_x: *const T,
+    /// Distance of this tap: i * dilation, exact.
+    pub tap_y: T,
+    pub tap_x: T,
+    pub offset_y: *const T,
+    pub offset_x: *const T,
+    pub mask: *const T,
+    /// Image size, H * W < 2^31.
+    pub height: i32,
+    pub width: i32,
+    pub corners: Corners<T>,
+}
+
+/// Samples `channels` neighbouring channels at each position of a tile.
+pub struct SampleArgs<T> {
+    pub positions: usize,
+    /// At most MAX_SAMPLE_CHANNELS.
+    pub channels: usize,
+    pub corners: Corners<T>,
+    /// The first of the channels in pixel 0 of an image with contiguous channels.
+    pub image: *const T,
+    /// Elements from pixel to pixel.
+    pub pixel_stride: usize,
+    /// Row r of the im2col tile, `channels` elements, is at `col + r * col_stride`.
+    pub col: *mut T,
+    pub col_stride: usize,
+}
+
+/// acc[positions][columns] = or += col[positions][depth] * packed[depth][columns], for one panel of output channels.
+pub struct MultiplyArgs<T> {
+    pub positions: usize,
+    /// Length of the sum; at most 256, so that no chain of additions is longer.
+    pub depth: usize,
+    pub col: *const T,
+    pub col_stride: usize,
+    /// Of any alignment.
+    pub packed: *const T,
+    /// Rows are the kernel's columns apart.
+    pub acc: *mut T,
+    /// Add to what is in acc, instead of overwriting it.
+    pub accumulate: bool,
+}
+
+/// Writes acc[positions][columns] + bias to an output whose positions are neighbours in each channel plane.
+pub struct StorePlanesArgs<T> {
+    pub positions: usize,
+    /// Output channels, at most the kernel's columns.
+    pub columns: usize,
+    pub acc: *const T,
+    /// One for each of the kernel's columns.
+    pub bias: *const T,
+    pub y: *mut T,
+    /// Elements from plane to plane.
+    pub plane_stride: isize,
+}
+
+/// Copies planes[channels][pixels] to pixels[pixels][channels].
+pub struct TransposeArgs<T> {
+    pub channels: usize,
+    pub pixels: usize,
+    pub planes: *const T,
+    /// Elements from plane to plane.
+    pub plane_stride: isize,
+    pub to: *mut T,
+    /// Elements from pixel to pixel.
+    pub pixel_stride: usize,
+}

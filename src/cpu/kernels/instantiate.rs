@@ -1,0 +1,58 @@
+//! Turns the kernel bodies into the functions of one row of the table.
+
+/// `kernels!(NAME: element, isa, "target features", Vector, "row name", rows x vectors)` defines a `Kernels` row whose
+/// functions are the bodies, compiled for the features.
+macro_rules! kernels {
+    ($row:ident: $element:ty, $isa:expr, $features:literal, $vector:ty, $name:literal, $rows:literal x $vectors:literal) => {
+        pub static $row: $crate::cpu::kernels::Kernels<$element> = {
+            use $crate::cpu::kernels::*;
+            use $crate::cpu::simd::Simd;
+
+            const COLUMNS: usize = $vectors * <$vector>::LANES;
+
+            #[target_feature(enable = $features)]
+            unsafe fn coordinates_of(a: &CoordinatesArgs<$element>) {
+                // SAFETY: this function's caller has promised the same.
+                unsafe { coordinates::<$vector>(a) }
+            }
+
+            #[target_feature(enable = $features)]
+            unsafe fn sample_of(a: &SampleArgs<$element>) {
+                // SAFETY: this function's caller has promised the same.
+                unsafe { sample::<$vector>(a) }
+            }
+
+            #[target_feature(enable = $features)]
+            unsafe fn multiply_of(a: &MultiplyArgs<$element>) {
+                // SAFETY: this function's caller has promised the same.
+                unsafe { multiply::<$vector, $rows, $vectors>(a) }
+            }
+
+            #[target_feature(enable = $features)]
+            unsafe fn store_planes_of(a: &StorePlanesArgs<$element>) {
+                // SAFETY: this function's caller has promised the same.
+                unsafe { store_planes::<$vector, COLUMNS>(a) }
+            }
+
+            #[target_feature(enable = $features)]
+            unsafe fn planes_to_pixels_of(a: &TransposeArgs<$element>) {
+                // SAFETY: this function's caller has promised the same.
+                unsafe { planes_to_pixels::<$vector>(a) }
+            }
+
+            Kernels {
+                name: $name,
+                isa: $isa,
+                rows: $rows,
+                columns: COLUMNS,
+                coordinates: coordinates_of,
+                sample: sample_of,
+                multiply: multiply_of,
+                store_planes: store_planes_of,
+                planes_to_pixels: planes_to_pixels_of,
+            }
+        };
+    };
+}
+
+pub(in crate::cpu) use kernels;

@@ -1,0 +1,24 @@
+//! The kernels: their arguments, their bodies written once over [`Simd`](super::simd::Simd), and the table that
+//! dispatch, tests and benches share.
+//!
+//! A body is an `#[inline(always)]` function; the folder of an instruction set instantiates it inside a
+//! `#[target_feature]` function (see [`instantiate`]). The scalar kernels are written apart, to be read and to be
+//! compared with.
+
+mod args;
+mod coordinates;
+mod instantiate;
+mod multiply;
+mod sample;
+mod store;
+mod table;
+mod transpose;
+
+pub use args::*;
+pub(super) use coordinates::coordinates;
+pub(super) use instantiate::kernels;
+pub(super) use multiply::multiply;
+pub(super) use sample::sample;
+pub(super) use store::store_planes;
+pub use table::*;
+pub(super) use transpose::planes_to_pixels;

@@ -1,0 +1,111 @@
+//! The kernels as plain loops.
+
+use super::{COLUMNS, ROWS};
+use crate::cpu::element::Compute;
+use crate::cpu::kernels::*;
+
+/// # Safety
+///
+/// `a` describes memory as [`CoordinatesArgs`] says.
+pub unsafe fn coordinates<T: Compute>(a: &CoordinatesArgs<T>) {
+    let (height, width) = (T::from_i64(a.height.into()), T::from_i64(a.width.into()));
+    for p in 0..a.positions {
+        // SAFETY: p is a position of the tile.
+        unsafe {
+            let y = *a.base_y.add(p) + a.tap_y + *a.offset_y.add(p);
+            let x = *a.base_x.add(p) + a.tap_x + *a.offset_x.add(p);
+            let mask = *a.mask.add(p);
+            let in_range = -T::ONE < y && y < height && -T::ONE < x && x < width;
+            let (y0, x0) = if in_range { (y.floor(), x.floor()) } else { (T::ZERO, T::ZERO) };
+            let (ly, lx) = if in_range { (y - y0, x - x0) } else { (T::ZERO, T::ZERO) };
+            let (hy, hx) = if in_range { (T::ONE - ly, T::ONE - lx) } else { (T::ZERO, T::ZERO) };
+            let weights = [hy * hx * mask, hy * lx * mask, ly * hx * mask, ly * lx * mask];
+            let (y0, x0) = (y0.to_i64() as i32, x0.to_i64() as i32);
+            for (corner, weight) in weights.into_iter().enumerate() {
+                let (y, x) = (y0 + corner as i32 / 2, x0 + corner as i32 % 2);
+                let inside = in_range && 0 <= y && y < a.height && 0 <= x && x < a.width;
+                *a.corners.index.add(corner * a.corners.stride + p) = if inside { y * a.width + x } else { -1 };
+                *a.corners.weight.add(corner * a.corners.stride + p) = weight;
+            }
+        }
+    }
+}
+
+/// # Safety
+///
+/// `a` describes memory as [`SampleArgs`] says.
+pub unsafe fn sample<T: Compute>(a: &SampleArgs<T>) {
+    for p in 0..a.positions {
+        for c in 0..a.channels {
+            let mut sum = T::ZERO;
+            for corner in 0..4 {
+                // SAFETY: p is a position of the tile, an index that is not negative is a pixel of the image.
+                unsafe {
+                    let index = *a.corners.index.add(corner * a.corners.stride + p);
+                    let weight = *a.corners.weight.add(corner * a.corners.stride + p);
+                    let value = if index < 0 { T::ZERO } else { *a.image.add(index as usize * a.pixel_stride + c) };
+                    sum += weight * value;
+                }
+            }
+            // SAFETY: p is a row of the im2col tile.
+            unsafe { *a.col.add(p * a.col_stride + c) = sum };
+        }
+    }
+}
+
+/// # Safety
+///
+/// `a` describes memory as [`MultiplyArgs`] says.
+pub unsafe fn multiply<T: Compute>(a: &MultiplyArgs<T>) {
+    for first in (0..a.positions).step_by(ROWS) {
+        let rows = ROWS.min(a.positions - first);
+        let mut sums = [[T::ZERO; COLUMNS]; ROWS];
+        for k in 0..a.depth {
+            for (r, sums) in sums.iter_mut().enumerate().take(rows) {
+                for (column, sum) in sums.iter_mut().enumerate() {
+                    // SAFETY: first + r is a position, k is within the depth, column within the panel.
+                    unsafe {
+                        let weight = a.packed.add(k * COLUMNS + column).read_unaligned();
+                        *sum += *a.col.add((first + r) * a.col_stride + k) * weight;
+                    }
+                }
+            }
+        }
+        for (r, sums) in sums.iter().enumerate().take(rows) {
+            for (column, sum) in sums.iter().enumerate() {
+                // SAFETY: first + r is a position, column within the panel.
+                unsafe {
+                    let acc = a.acc.add((first + r) * COLUMNS + column);
+                    *acc = if a.accumulate { *acc + *sum } else { *sum };
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+///
+/// `a` describes memory as [`StorePlanesArgs`] says.
+pub unsafe fn store_planes<T: Compute>(a: &StorePlanesArgs<T>) {
+    for column in 0..a.columns {
+        for p in 0..a.positions {
+            // SAFETY: column is an output channel of the panel, p a position of the tile.
+            unsafe {
+                let value = *a.acc.add(p * COLUMNS + column) + *a.bias.add(column);
+                *a.y.offset(column as isize * a.plane_stride).add(p) = value;
+            }
+        }
+    }
+}
+
+/// # Safety
+///
+/// `a` describes memory as [`TransposeArgs`] says.
+pub unsafe fn planes_to_pixels<T: Compute>(a: &TransposeArgs<T>) {
+    for p in 0..a.pixels {
+        for c in 0..a.channels {
+            // SAFETY: c is a channel, p a pixel.
+            unsafe { *a.to.add(p * a.pixel_stride + c) = *a.planes.offset(c as isize * a.plane_stride).add(p) };
+        }
+    }
+}

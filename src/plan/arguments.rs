@@ -1,0 +1,62 @@
+//! The pointers of a run, checked against the problem.
+
+use super::implementations::Facts;
+use crate::abi::*;
+use crate::error::{Error, Result, require};
+use crate::problem::{Access, Operand, Problem, Tensor, What, check_operands};
+use std::ffi::c_void;
+
+fn read<'a>(name: &'static str, tensor: &'a Tensor, pointer: *const c_void) -> Operand<'a> {
+    Operand { name, what: What::Tensor(tensor), address: pointer.addr(), access: Access::Read, optional: false }
+}
+
+/// A tensor that the problem may not have.
+fn read_optional<'a>(name: &'static str, tensor: &'a Option<Tensor>, pointer: *const c_void) -> Operand<'a> {
+    let what = tensor.as_ref().map_or(What::Absent, What::Tensor);
+    Operand { name, what, address: pointer.addr(), access: Access::Read, optional: false }
+}
+
+fn bytes(name: &'static str, pointer: *const c_void, size: usize, access: Access) -> Operand<'static> {
+    Operand { name, what: What::Bytes(size), address: pointer.addr(), access, optional: true }
+}
+
+fn no_stream(stream: *mut c_void) -> Result<()> {
+    require(stream.is_null(), || Error::argument(format!("args->stream is {stream:p}, expected NULL on the CPU")))
+}
+
+/// A buffer of the caller's that is given has the size that the plan asks for.
+fn enough(name: &str, pointer: *const c_void, size: usize, needed: usize) -> Result<()> {
+    require(pointer.is_null() || size >= needed, || {
+        let message = format!("args->{name} is {size}, expected at least {needed}");
+        Error::new(DCN_ERROR_WORKSPACE_TOO_SMALL, message)
+    })
+}
+
+pub fn check_forward(problem: &Problem, facts: &Facts, args: &dcn_forward_args) -> Result<()> {
+    no_stream(args.stream)?;
+    let mut weight = read("args->weight", &problem.weight, args.weight);
+    // With packed weights the weights are not read.
+    if !args.packed_weight.is_null() {
+        weight.what = What::Bytes(0);
+    }
+    check_operands(&[
+        read("args->x", &problem.x, args.x),
+        read("args->offset", &problem.offset, args.offset),
+        read_optional("args->mask", &problem.mask, args.mask),
+        weight,
+        bytes("args->packed_weight", args.packed_weight, facts.packed_size, Access::Read),
+        read_optional("args->bias", &problem.bias, args.bias),
+        Operand { access: Access::Write, ..read("args->y", &problem.y, args.y) },
+        bytes("args->workspace", args.workspace, facts.workspace_size, Access::Write),
+    ])?;
+    enough("packed_weight_size", args.packed_weight, args.packed_weight_size, facts.packed_size)?;
+    enough("workspace_size", args.workspace, args.workspace_size, facts.workspace_size)
+}
+
+pub fn check_pack(problem: &Problem, facts: &Facts, args: &dcn_pack_args) -> Result<()> {
+    require(args.reserved0 == 0, || Error::argument(format!("args->reserved0 is {}, expected 0", args.reserved0)))?;
+    no_stream(args.stream)?;
+    let packed = bytes("args->packed", args.packed, facts.packed_size, Access::Write);
+    check_operands(&[read("args->weight", &problem.weight, args.weight), Operand { optional: false, ..packed }])?;
+    enough("packed_size", args.packed, args.packed_size, facts.packed_size)
+}

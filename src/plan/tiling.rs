@@ -1,0 +1,146 @@
+//! How a forward problem is cut: tiles of positions, blocks of the sum, panels of output channels. Derived from problem
+//! and kernels alone, so that the order of every sum is.
+
+use crate::problem::Geometry;
+use std::iter::successors;
+
+/// Longest chain of additions before it is added into the next level (the contract's error bound rests on it).
+pub const MAX_CHAIN: usize = 256;
+/// Positions of a tile: enough for a packed weight panel, loaded once, to be used many times; few enough for the im2col
+/// tile and the accumulators to stay in the second-level cache.
+const TILE_POSITIONS: usize = 96;
+/// Accumulators of a tile take at most this much of a thread's workspace.
+const ACC_BYTES: usize = 2 << 20;
+/// Remembered sampling coordinates take at most this much of a thread's workspace.
+const COORDINATE_BYTES: usize = 256 << 10;
+
+/// A block of the sum over taps and channels of one group: taps outside, channels inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DepthBlock {
+    pub first_tap: usize,
+    pub taps: usize,
+    pub first_channel: usize,
+    pub channels: usize,
+}
+
+impl DepthBlock {
+    pub fn depth(&self) -> usize {
+        self.taps * self.channels
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Tiling {
+    /// Positions of a tile.
+    pub positions: usize,
+    /// Kernel taps K and channels of a group C/G: the sum's two dimensions, and the block sizes they are cut into.
+    pub taps: usize,
+    pub channels: usize,
+    tap_block: usize,
+    channel_block: usize,
+    /// Output channels of a panel, panels of a group, and how many of them share one sampling.
+    pub columns: usize,
+    pub panels: usize,
+    pub panel_block: usize,
+    /// Levels of accumulators that the sum over depth blocks needs.
+    pub levels: usize,
+    /// Taps (of all deformable groups) whose coordinates a thread remembers.
+    pub coordinate_slots: usize,
+}
+
+impl Tiling {
+    /// `rows` x `columns` is the micro-kernel, `size` the bytes of an element of the sum, `threads` how many share the
+    /// work: where there are few tiles they become smaller, which changes no bit of the result.
+    pub fn new(geometry: &Geometry, rows: usize, columns: usize, size: usize, threads: usize) -> Self {
+        let (taps, channels) = (geometry.taps() as usize, geometry.channels_per_group() as usize);
+        let groups = geometry.groups as usize;
+        let channel_block = even_block(channels, MAX_CHAIN, 16);
+        let tap_block = if channel_block < channels { 1 } else { (MAX_CHAIN / channels).clamp(1, taps) };
+        let blocks = taps.div_ceil(tap_block) * channels.div_ceil(channel_block);
+        let levels = successors(Some(blocks), |&n| (n > MAX_CHAIN).then(|| n.div_ceil(MAX_CHAIN))).count();
+        let panels = (geometry.outputs_per_group() as usize).div_ceil(columns);
+        let positions = tile_positions(geometry, rows, size, threads);
+        let panel_block = (ACC_BYTES / (levels * positions * columns * size)).clamp(1, panels);
+        // Coordinates serve again in the next group, or the next block of panels; within one the order of the sum already
+        // brings all uses of a tap together.
+        let all = geometry.deformable_groups as usize * taps;
+        let slot_bytes = 4 * positions * (size_of::<i32>() + size);
+        let reused = groups > 1 || panel_block < panels;
+        let coordinate_slots = if reused { (COORDINATE_BYTES / slot_bytes).clamp(1, all) } else { 1 };
+        Self {
+            positions,
+            taps,
+            channels,
+            tap_block,
+            channel_block,
+            columns,
+            panels,
+            panel_block,
+            levels,
+            coordinate_slots,
+        }
+    }
+
+    /// The blocks of the sum, in the order they are added.
+    pub fn depth_blocks(&self) -> impl Iterator<Item = DepthBlock> + '_ {
+        (0..self.taps).step_by(self.tap_block).flat_map(move |first_tap| {
+            (0..self.channels).step_by(self.channel_block).map(move |first_channel| DepthBlock {
+                first_tap,
+                taps: self.tap_block.min(self.taps - first_tap),
+                first_channel,
+                channels: self.channel_block.min(self.channels - first_channel),
+            })
+        })
+    }
+
+    pub fn depth_block_count(&self) -> usize {
+        self.taps.div_ceil(self.tap_block) * self.channels.div_ceil(self.channel_block)
+    }
+
+    pub fn max_depth(&self) -> usize {
+        self.tap_block * self.channel_block
+    }
+
+    /// Terms of the sum before a block: where its packed weights start, in rows of a panel.
+    pub fn depth_before(&self, block: &DepthBlock) -> usize {
+        block.first_tap * self.channels + block.taps * block.first_channel
+    }
+
+    /// Row distance of the im2col tile: a cache line more than the longest block, so that rows do not fall on the same
+    /// cache sets.
+    pub fn col_stride(&self) -> usize {
+        self.max_depth() + 16
+    }
+
+    /// Elements of one level of accumulators.
+    pub fn acc_level(&self) -> usize {
+        self.panel_block * self.positions * self.columns
+    }
+
+    /// Elements of the packed weights of one group.
+    pub fn packed_group(&self) -> usize {
+        self.panels * self.columns * self.taps * self.channels
+    }
+
+    /// Block sizes and panel width: with shape and type all that the packed weight layout depends on.
+    pub fn packed_layout(&self) -> [usize; 3] {
+        [self.tap_block, self.channel_block, self.columns]
+    }
+}
+
+/// The smallest multiple of `granule` that cuts `n` into as few blocks as `limit` does; `n` itself if it fits.
+fn even_block(n: usize, limit: usize, granule: usize) -> usize {
+    if n <= limit { n } else { n.div_ceil(n.div_ceil(limit)).next_multiple_of(granule).min(limit) }
+}
+
+fn tile_positions(geometry: &Geometry, rows: usize, size: usize, threads: usize) -> usize {
+    let all = geometry.positions() as usize;
+    let images = (geometry.n as usize).max(1);
+    let mut target = TILE_POSITIONS * size_of::<f32>() / size;
+    while target > 2 * rows && images.saturating_mul(all.div_ceil(target)) < 4 * threads && threads > 1 {
+        target /= 2;
+    }
+    let target = target.next_multiple_of(rows);
+    let tiles = all.div_ceil(target);
+    all.div_ceil(tiles).next_multiple_of(rows).min(target)
+}
