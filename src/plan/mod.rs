@@ -1,7 +1,7 @@
 //! A checked problem and how it will be computed. Immutable.
 //!
 //! - [`implementations`]: the ordered list that a plan takes the first fitting entry of;
-//! - [`forward`], [`tiling`], [`arena`]: the fused forward pass decided: cuts and workspace; [`direct`]: the last resort;
+//! - [`forward`], [`tiling`], [`maps`], [`arena`]: the fused forward pass decided: cuts and workspace; [`direct`]: the last resort;
 //! - [`packed`]: the header of packed weights;
 //! - [`arguments`]: the pointers of a run, checked.
 
@@ -10,6 +10,7 @@ mod arguments;
 mod direct;
 pub mod forward;
 mod implementations;
+pub mod maps;
 mod packed;
 pub mod tiling;
 

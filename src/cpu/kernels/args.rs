@@ -11,6 +11,8 @@ pub struct Corners<T> {
     pub index: *mut i32,
     /// Bilinear weight times mask.
     pub weight: *mut T,
+    /// For the gradients, three arrays: ly, lx, and 1 where the sample is in range, else 0.
+    pub fraction: *mut T,
     pub stride: usize,
 }
 
@@ -48,17 +50,19 @@ pub struct SampleArgs<T> {
     pub col_stride: usize,
 }
 
-/// acc[positions][columns] = or += col[positions][depth] * packed[depth][columns], for one panel of output channels.
+/// acc[rows][columns] = or += left[rows][depth] * right[depth][columns], for one panel of columns.
 pub struct MultiplyArgs<T> {
-    pub positions: usize,
+    pub rows: usize,
     /// Length of the sum; at most 256, so that no chain of additions is longer.
     pub depth: usize,
-    pub col: *const T,
-    pub col_stride: usize,
-    /// Of any alignment.
-    pub packed: *const T,
-    /// Rows are the kernel's columns apart.
+    /// Read by broadcast.
+    pub left: *const T,
+    pub left_stride: usize,
+    /// Read by vector; of any alignment.
+    pub right: *const T,
+    pub right_stride: usize,
     pub acc: *mut T,
+    pub acc_stride: usize,
     /// Add to what is in acc, instead of overwriting it.
     pub accumulate: bool,
 }
@@ -76,7 +80,7 @@ pub struct StorePlanesArgs<T> {
     pub plane_stride: isize,
 }
 
-/// Copies planes[channels][pixels] to pixels[pixels][channels].
+/// Copies planes[channels][pixels] to pixels[pixels][channels]: a matrix transposed.
 pub struct TransposeArgs<T> {
     pub channels: usize,
     pub pixels: usize,
