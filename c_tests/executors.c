@@ -3,8 +3,8 @@
 #include "check.h"
 #include "fixture.h"
 #include "reference.h"
+#include "thread_count.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -16,6 +16,7 @@ typedef int32_t order(size_t n, task_function *task, void *arg);
 typedef struct host {
     order *run;
     atomic_size_t calls, widest;
+    size_t lied_at;       /* number of the first call with more than one task */
     size_t fail_at;       /* number of the call that fails, counted from 1; 0 = none */
     int runs_before_fail; /* whether a failing call runs its tasks all the same */
 } host;
@@ -61,17 +62,44 @@ static int32_t concurrent(size_t n, task_function *task, void *arg) {
     return 0;
 }
 
-static int32_t nothing(size_t n, task_function *task, void *arg) {
-    (void)n, (void)task, (void)arg;
+/* The liars are honest about a single task, of which most lies are the truth. */
+static int32_t nothing(size_t n, task_function *task, void *arg) { return n == 1 ? serial(n, task, arg) : 0; }
+
+static int32_t all_but_the_last(size_t n, task_function *task, void *arg) {
+    return serial(n == 1 ? n : n - 1, task, arg);
+}
+
+static int32_t all_but_the_first(size_t n, task_function *task, void *arg) {
+    for (size_t i = n == 1 ? 0 : 1; i < n; i++)
+        task(arg, i);
     return 0;
 }
 
-static int32_t all_but_the_last(size_t n, task_function *task, void *arg) { return serial(n - 1, task, arg); }
+static int32_t twice(size_t n, task_function *task, void *arg) {
+    if (n > 1)
+        serial(n, task, arg);
+    return serial(n, task, arg);
+}
 
-static int32_t all_but_the_first(size_t n, task_function *task, void *arg) {
-    for (size_t i = 1; i < n; i++)
-        task(arg, i);
+static int32_t always_the_first(size_t n, task_function *task, void *arg) {
+    for (size_t i = 0; i < n; i++)
+        task(arg, 0);
     return 0;
+}
+
+static int32_t out_of_range(size_t n, task_function *task, void *arg) {
+    serial(n - 1, task, arg);
+    task(arg, n == 1 ? 0 : n + 1000000);
+    return 0;
+}
+
+static task_function *kept_task;
+static void *kept_arg;
+
+static int32_t keep_for_later(size_t n, task_function *task, void *arg) {
+    kept_task = task;
+    kept_arg = arg;
+    return serial(n, task, arg);
 }
 
 static int32_t parallel_for(void *ctx, size_t n, task_function *task, void *arg) {
@@ -80,21 +108,13 @@ static int32_t parallel_for(void *ctx, size_t n, task_function *task, void *arg)
     CHECK(n >= 1 && n <= CONCURRENCY);
     if (n > atomic_load(&h->widest))
         atomic_store(&h->widest, n);
+    if (n > 1 && h->lied_at == 0)
+        h->lied_at = call;
     if (call != h->fail_at)
         return h->run(n, task, arg);
     if (h->runs_before_fail)
         h->run(n, task, arg);
     return 3;
-}
-
-static int threads_of_this_process(void) {
-    DIR *tasks = opendir("/proc/self/task");
-    CHECK(tasks != NULL);
-    int n = 0;
-    while (readdir(tasks) != NULL)
-        n++;
-    closedir(tasks);
-    return n - 2; /* . and .. */
 }
 
 static dcn_status run(const dcn_plan *plan) {
@@ -164,11 +184,24 @@ static void lying(order *how) {
     dcn_context *context = NULL;
     dcn_plan *plan = plan_on(&h, how, &context);
     CHECK_STATUS(DCN_ERROR_EXECUTOR, run(plan));
-    CHECK(atomic_load(&h.calls) == 1);
+    CHECK(h.lied_at > 0 && atomic_load(&h.calls) == h.lied_at); /* nothing more is started after a lie */
     h.run = serial;
     CHECK_OK(run(plan));
     dcn_plan_destroy(plan);
     dcn_context_destroy(context);
+}
+
+/* A task that comes too late, after its call and after its plan, finds nothing to do. */
+static void too_late(void) {
+    host h;
+    dcn_context *context = NULL;
+    dcn_plan *plan = plan_on(&h, keep_for_later, &context);
+    CHECK_OK(run(plan));
+    kept_task(kept_arg, 0);
+    CHECK_OK(run(plan));
+    dcn_plan_destroy(plan);
+    dcn_context_destroy(context);
+    kept_task(kept_arg, 1);
 }
 
 static void *run_on_thread(void *plan) {
@@ -204,6 +237,10 @@ int main(void) {
     lying(nothing);
     lying(all_but_the_last);
     lying(all_but_the_first);
+    lying(twice);
+    lying(always_the_first);
+    lying(out_of_range);
+    too_late();
     from_several_threads();
     free(reference);
     fixture_free(&f);

@@ -86,6 +86,17 @@ static inline fixture fixture_small(void) { return fixture_new(2, 6, 7, 9, 5, 2)
 /* Enough work for several tasks. */
 static inline fixture fixture_large(void) { return fixture_new(4, 32, 40, 40, 32, 1); }
 
+/* 2^32 pixels that are all the same element: beyond the index arithmetic of the tiled kernels. */
+static inline fixture fixture_huge_image(void) {
+    fixture f = fixture_new(1, 3, 2, 2, 4, 1);
+    dcn_tensor_desc *x = &f.problem.x;
+    x->layout = DCN_LAYOUT_STRIDED;
+    x->dims[2] = x->dims[3] = 65536;
+    f.problem.stride_h = f.problem.stride_w = 40000;
+    f.x_len = 1;
+    return f;
+}
+
 static inline void fixture_free(fixture *f) {
     float *buffers[] = {f->x, f->offset, f->mask, f->weight, f->bias, f->y};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)

@@ -4,20 +4,9 @@
 #include "check.h"
 #include "fixture.h"
 #include "reference.h"
-
-#include <dirent.h>
+#include "thread_count.h"
 
 static counting_allocator memory;
-
-static int threads_of_this_process(void) {
-    DIR *tasks = opendir("/proc/self/task");
-    CHECK(tasks != NULL);
-    int n = 0;
-    while (readdir(tasks) != NULL)
-        n++;
-    closedir(tasks);
-    return n - 2; /* . and .. */
-}
 
 int main(void) {
     fixture f = fixture_large();

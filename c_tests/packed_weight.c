@@ -113,6 +113,20 @@ static void other_plans(const fixture *f, const dcn_plan *plan, const char *pack
     fixture_free(&wider);
 }
 
+static void huge_image(void) {
+    fixture f = fixture_huge_image();
+    float *expected = reference_y(&f);
+    dcn_plan *plan = plan_for(&f.problem);
+    size_t size = 0;
+    char *packed = pack(plan, &f, &size);
+    any_address(&f, plan, packed, size, expected);
+    damaged(&f, plan, packed, size);
+    free(packed);
+    dcn_plan_destroy(plan);
+    free(expected);
+    fixture_free(&f);
+}
+
 static void with(fixture f) {
     float *expected = reference_y(&f);
     dcn_plan *plan = plan_for(&f.problem);
@@ -142,5 +156,6 @@ static void with(fixture f) {
 int main(void) {
     with(fixture_small());
     with(fixture_new(2, 32, 12, 12, 40, 1));
+    huge_image();
     return 0;
 }

@@ -102,7 +102,7 @@ static void backends(void) {
         fixture f = fixture_small();
         f.problem.backend = DCN_BACKEND_ASCEND;
         dcn_plan *plan = NULL;
-        expect(DCN_ERROR_BACKEND_UNAVAILABLE, dcn_plan_create(NULL, &f.problem, &plan), "Ascend");
+        expect(DCN_ERROR_BACKEND_UNAVAILABLE, dcn_plan_create(NULL, &f.problem, &plan), "ASCEND");
         fixture_free(&f);
     }
     memset(detail, 'x', sizeof detail);

@@ -34,9 +34,10 @@ static void problem_fields(void) {
 }
 
 static void descriptor_fields(void) {
-    static const char *const names[] = {"x",      "offset", "mask",        "weight",    "bias",        "y",
-                                        "grad_y", "grad_x", "grad_offset", "grad_mask", "grad_weight", "grad_bias"};
+    static const char *const names[] = {"x.",      "offset.", "mask.",        "weight.",    "bias.",        "y.",
+                                        "grad_y.", "grad_x.", "grad_offset.", "grad_mask.", "grad_weight.", "grad_bias."};
     dcn_problem full = f.problem;
+    full.passes = 0; /* gradients are looked at where the backward pass is asked for */
     full.grad_y = full.y, full.grad_x = full.x, full.grad_offset = full.offset;
     full.grad_mask = full.mask, full.grad_weight = full.weight, full.grad_bias = full.bias;
     dcn_plan *plan = NULL;
