@@ -20,7 +20,7 @@ readme_block() { awk -v fence="\`\`\`$1" '$0 == fence { on = 1; next } on && $0 
 # runs <program...>: prints what the README says its program prints.
 runs() {
     local got
-    got=$("$@")
+    got=$("$@") || wrong "$* failed"
     [ "$got" = "$(readme_block text)" ] || wrong "$* printed: $got"
 }
 
