@@ -75,7 +75,7 @@ else
 fi
 
 if have valgrind; then
-    valgrind -q --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=9 "$root/shared" >/dev/null ||
+    valgrind -q --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=9 "$root/shared" >/dev/null ||
         wrong "valgrind found errors"
     echo "valgrind finds nothing in it"
 else

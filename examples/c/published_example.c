@@ -147,7 +147,8 @@ int main(void)
 
     double time = best_time(plan, &run);
     printf("stride 2   x [%d, %d, %d, %d] -> y [%d, %d, %d, %d]\n", N, C, H, W, N, O, OUT_H, OUT_W);
-    printf("kernel     %s (%s), workspace %.1f MB\n", info.forward_kernel, info.isa, 1e-6 * (double)run.workspace_size);
+    printf("kernel     %s (%s), tiles of %u positions, at most %u tasks at a time, workspace %.1f MB\n",
+           info.forward_kernel, info.isa, info.tile_positions, info.max_tasks, 1e-6 * (double)run.workspace_size);
     printf("time       %.1f ms, %.1f GFLOP/s\n", 1e3 * time, 1e-9 * (double)info.forward_flops / time);
     int right = is_right(y);
 

@@ -40,7 +40,9 @@ def compare(name, dtype, channels_last):
     """One problem; True if the largest error is within the library's bound."""
     random = np.random.default_rng(1)
     settings = dict(stride=(2, 1), padding=(2, 1), dilation=(1, 2), groups=2, deformable_groups=4)
-    shapes = dict(x=(2, 8, 15, 13), offset=(2, 4 * 2 * 15, 8, 7), mask=(2, 4 * 15, 8, 7), weight=(6, 4, 5, 3), bias=(6,))
+    shapes = dict(
+        x=(2, 8, 15, 13), offset=(2, 4 * 2 * 15, 8, 11), mask=(2, 4 * 15, 8, 11), weight=(6, 4, 5, 3), bias=(6,)
+    )
     # Multiples of 1/256: coordinates are the same in f32 and f64.
     tensors = {k: np.round(random.normal(size=shape) * 256) / 256 for k, shape in shapes.items()}
     given = {k: array.astype(dtype) for k, array in tensors.items()}
