@@ -230,8 +230,10 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
             unsafe {
                 let plane = data.offset(n as isize * sn + channel as isize * sc);
                 let from = plane.offset(row as isize * sh + column as isize * sw);
-                for p in 0..count {
-                    *to.add(done + p) = (*from.offset(p as isize * sw)).to_compute();
+                if sw == 1 {
+                    (0..count).for_each(|p| *to.add(done + p) = (*from.add(p)).to_compute());
+                } else {
+                    (0..count as isize).for_each(|p| *to.add(done).offset(p) = (*from.offset(p * sw)).to_compute());
                 }
             }
             done += count;

@@ -91,3 +91,46 @@ pub struct TransposeArgs<T> {
     /// Elements from pixel to pixel.
     pub pixel_stride: usize,
 }
+
+/// Backward: dot products of the column gradient with each of the four corners, over `channels` channels.
+pub struct DotsArgs<T> {
+    pub positions: usize,
+    /// At most MAX_SAMPLE_CHANNELS.
+    pub channels: usize,
+    pub corners: Corners<T>,
+    /// The first of the channels in pixel 0 of an image with contiguous channels.
+    pub image: *const T,
+    /// Elements from pixel to pixel.
+    pub pixel_stride: usize,
+    /// Row r of the column gradient, `channels` elements, is at `gcol + r * gcol_stride`.
+    pub gcol: *const T,
+    pub gcol_stride: usize,
+    /// Four arrays with one value for each position, as far apart as those of the corners.
+    pub dots: *mut T,
+}
+
+/// Backward: adds weight * mask * column gradient to each corner of grad_x.
+pub struct ScatterArgs<T> {
+    pub positions: usize,
+    pub channels: usize,
+    pub corners: Corners<T>,
+    pub gcol: *const T,
+    pub gcol_stride: usize,
+    /// The first of the channels in pixel 0 of grad_x, channels contiguous.
+    pub grad_image: *mut T,
+    pub pixel_stride: usize,
+}
+
+/// Backward: gradients of one tap of one deformable group with respect to Δy, Δx and mask, from the corner dot products.
+pub struct OffsetGradientsArgs<T> {
+    /// Positions; all arrays have room for POSITION_PADDING - 1 more.
+    pub positions: usize,
+    pub corners: Corners<T>,
+    pub dots: *const T,
+    pub mask: *const T,
+    /// Three arrays, for Δy, Δx and mask, `to_stride` apart.
+    pub to: *mut T,
+    pub to_stride: usize,
+    /// Add to what is there, instead of overwriting it.
+    pub accumulate: bool,
+}
