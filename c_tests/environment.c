@@ -34,7 +34,12 @@ static void instruction_sets(void) {
     dcn_context *context = NULL;
     CHECK_STATUS(DCN_ERROR_INVALID_ARGUMENT, dcn_context_create(&config, &context));
     CHECK(message_has("DCN_MAX_ISA"));
+    dcn_plan *plan = NULL; /* the default context cannot be made, until the variable is right */
+    CHECK_STATUS(DCN_ERROR_INVALID_ARGUMENT, dcn_plan_create(NULL, &f.problem, &plan));
+    CHECK(message_has("DCN_MAX_ISA") && plan == NULL);
     CHECK(unsetenv("DCN_MAX_ISA") == 0);
+    CHECK_OK(dcn_plan_create(NULL, &f.problem, &plan));
+    dcn_plan_destroy(plan);
     config.max_isa = "scalar";
     CHECK(strcmp(info_of(&config).isa, "scalar") == 0);
 }

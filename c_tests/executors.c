@@ -16,9 +16,9 @@ typedef int32_t order(size_t n, task_function *task, void *arg);
 typedef struct host {
     order *run;
     atomic_size_t calls, widest;
-    size_t lied_at;       /* number of the first call with more than one task */
-    size_t fail_at;       /* number of the call that fails, counted from 1; 0 = none */
-    int runs_before_fail; /* whether a failing call runs its tasks all the same */
+    atomic_size_t lied_at; /* number of the first call with more than one task */
+    size_t fail_at;        /* number of the call that fails, counted from 1; 0 = none */
+    int runs_before_fail;  /* whether a failing call runs its tasks all the same */
 } host;
 
 static fixture f;
@@ -108,8 +108,8 @@ static int32_t parallel_for(void *ctx, size_t n, task_function *task, void *arg)
     CHECK(n >= 1 && n <= CONCURRENCY);
     if (n > atomic_load(&h->widest))
         atomic_store(&h->widest, n);
-    if (n > 1 && h->lied_at == 0)
-        h->lied_at = call;
+    if (n > 1 && atomic_load(&h->lied_at) == 0)
+        atomic_store(&h->lied_at, call);
     if (call != h->fail_at)
         return h->run(n, task, arg);
     if (h->runs_before_fail)
@@ -184,7 +184,8 @@ static void lying(order *how) {
     dcn_context *context = NULL;
     dcn_plan *plan = plan_on(&h, how, &context);
     CHECK_STATUS(DCN_ERROR_EXECUTOR, run(plan));
-    CHECK(h.lied_at > 0 && atomic_load(&h.calls) == h.lied_at); /* nothing more is started after a lie */
+    CHECK(atomic_load(&h.lied_at) > 0);
+    CHECK(atomic_load(&h.calls) == atomic_load(&h.lied_at)); /* nothing more is started after a lie */
     h.run = serial;
     CHECK_OK(run(plan));
     dcn_plan_destroy(plan);

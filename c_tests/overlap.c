@@ -88,6 +88,7 @@ static void y_overlaps(void) {
     a = good, a.y = f.mask, refuse(a, "y");
     a = good, a.y = f.weight, refuse(a, "y");
     a = good, a.y = f.bias, refuse(a, "y");
+    a = good, a.y = f.x + 10, refuse(a, "y"); /* y inside x */
     a = good, a.x = big, a.y = big + f.x_len - 1, refuse(a, "y"); /* shares one element */
     a = good, a.x = big + f.y_len - 1, a.y = big, refuse(a, "y");
     a = good, a.bias = big + f.y_len / 2, a.y = big, refuse(a, "y"); /* an input inside y */

@@ -1,4 +1,4 @@
-/* Packed weights: plain bytes that may be copied to any address and serve every plan with an equal packed_layout;
+/* Packed weights: plain bytes that may be written and copied to any address and serve every plan with an equal packed_layout;
    damaged, short and foreign ones are refused. */
 #include "check.h"
 #include "fixture.h"
@@ -17,18 +17,22 @@ static uint64_t layout_of(const dcn_plan *plan) {
     return info.packed_layout[DCN_PASS_FORWARD];
 }
 
-static char *pack(const dcn_plan *plan, const fixture *f, size_t *size) {
+static void pack_to(void *packed, size_t size, const dcn_plan *plan, const fixture *f) {
     dcn_pack_args args;
     memset(&args, 0, sizeof args);
     args.struct_size = sizeof args;
     args.pass = DCN_PASS_FORWARD;
     args.weight = f->weight;
-    CHECK_OK(dcn_plan_packed_weight_size(plan, DCN_PASS_FORWARD, &args.packed_size));
-    char *packed = (char *)malloc(args.packed_size);
-    CHECK(packed != NULL);
     args.packed = packed;
+    args.packed_size = size;
     CHECK_OK(dcn_plan_pack_weight(plan, &args));
-    *size = args.packed_size;
+}
+
+static char *pack(const dcn_plan *plan, const fixture *f, size_t *size) {
+    CHECK_OK(dcn_plan_packed_weight_size(plan, DCN_PASS_FORWARD, size));
+    char *packed = (char *)malloc(*size);
+    CHECK(packed != NULL);
+    pack_to(packed, *size, plan, f);
     return packed;
 }
 
@@ -44,7 +48,10 @@ static void any_address(const fixture *f, const dcn_plan *plan, const char *pack
     char *copy = (char *)malloc(size + 64);
     CHECK(copy != NULL);
     for (size_t shift = 0; shift < 64; shift = shift < 9 ? shift + 1 : shift * 2 - 1) {
-        memcpy(copy + shift, packed, size);
+        memset(copy, 0x33, size + 64);
+        pack_to(copy + shift, size + 1, plan, f);
+        CHECK(memcmp(copy + shift, packed, size) == 0); /* the same bytes wherever they are written */
+        CHECK(all_bytes(copy, shift, 0x33) && all_bytes(copy + shift + size, 64 - shift, 0x33));
         float *y = fresh_y(f);
         dcn_forward_args args = packed_args(f, copy + shift, size);
         args.y = y;

@@ -33,6 +33,7 @@ macro_rules! programs {
 }
 
 programs! {
+    backward: "backward.c",
     concurrent: "concurrent.c",
     environment: "environment.c",
     executors: "executors.c",
