@@ -53,7 +53,7 @@ static void with_threads(const fixture *f, const float *expected, int32_t num_th
         CHECK(live_blocks(&memory) == held);
     }
     memory.fail_at = 0;
-    printf("%d threads: %zu calls of alloc, %zu of them failed in turn\n", (int)num_threads, memory.allocs, refused);
+    printf("%d threads: %zu blocks given, %zu refused in turn\n", (int)num_threads, memory.allocs, refused);
     CHECK(refused > 0);
     dcn_plan_destroy(plan);
     CHECK_OK(create(context, f, &plan)); /* and so does the context */

@@ -96,7 +96,7 @@ static void backends(void) {
     CHECK(strlen(detail) > 0 && strlen(detail) < sizeof detail);
     printf("Ascend: %s\n", detail);
     if (ascend == DCN_OK) {
-        puts("not run: DCN_ERROR_BACKEND_UNAVAILABLE, for there is an Ascend device");
+        puts("did not run: DCN_ERROR_BACKEND_UNAVAILABLE from C: there is an Ascend device");
     } else {
         CHECK_STATUS(DCN_ERROR_BACKEND_UNAVAILABLE, ascend);
         fixture f = fixture_small();
@@ -116,6 +116,7 @@ int main(void) {
     runs();
     host_callbacks();
     backends();
-    puts("not reached: DCN_ERROR_BACKEND (a device's own error), DCN_ERROR_INTERNAL (a defect of the library)");
+    puts("did not run: DCN_ERROR_BACKEND from C: only a device gives it");
+    puts("did not run: DCN_ERROR_INTERNAL from C: only a defect of the library gives it");
     return 0;
 }

@@ -29,7 +29,7 @@ fn compiles_alone(header: &str, language: Language, standards: &[&str], warnings
     for compiler in compilers(language) {
         for standard in standards {
             if !succeeds(check(&compiler, language, standard).arg(&empty)) {
-                println!("not run: {} does not know -std={standard}", compiler.name);
+                println!("did not run: {header} as {standard}: {} does not know it", compiler.name);
                 continue;
             }
             let output = check(&compiler, language, standard).args(warnings).arg(&source).output().expect("it runs");

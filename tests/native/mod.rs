@@ -12,8 +12,6 @@ use std::{env, fs};
 
 pub const SONAME: &str =
     concat!("libdeformconv.so.", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
-/// What a program that links the archive has to link as well; `symbols.rs` compares it with what rustc says.
-pub const STATIC_LIBS: [&str; 7] = ["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"];
 
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -25,6 +23,14 @@ pub fn source(name: &str) -> PathBuf {
 
 pub fn include_dir() -> PathBuf {
     env::var_os("DCN_INCLUDE_DIR").map_or_else(|| root().join("include"), PathBuf::from)
+}
+
+/// What pkg-config says that a program which links the archive has to link as well.
+pub fn static_libs() -> Vec<String> {
+    let text = fs::read_to_string(root().join("packaging/deformconv.pc.in")).expect("the pkg-config file is readable");
+    let libraries = text.lines().find_map(|line| line.strip_prefix("Libs.private:"));
+    let libraries = libraries.expect("the pkg-config file has Libs.private");
+    libraries.split_whitespace().map(str::to_owned).collect()
 }
 
 /// Where the programs go.
@@ -89,14 +95,19 @@ impl Compiler {
 pub fn compilers(language: Language) -> Vec<Compiler> {
     let clang = if language == Language::Cpp { "clang++" } else { "clang" };
     let mut found = vec![Compiler { name: "cc", tool: build(language).get_compiler() }];
-    if host() != env!("DCN_TARGET") {
-        println!("not run: clang, for this is a cross build");
+    if is_cross() {
+        println!("did not run: C sources with {clang}: this is a cross build");
     } else if succeeds(Command::new(clang).arg("--version")) {
         found.push(Compiler { name: "clang", tool: build(language).compiler(clang).get_compiler() });
     } else {
-        println!("not run: {clang}, which is not installed");
+        println!("did not run: C sources with {clang}: it is not installed");
     }
     found
+}
+
+/// Whether programs for this target run under an emulator only.
+pub fn is_cross() -> bool {
+    host() != env!("DCN_TARGET")
 }
 
 fn build(language: Language) -> cc::Build {
@@ -153,7 +164,7 @@ pub fn compile(compiler: &Compiler, file: &str, link: Link, tag: &str, flags: &[
             command.arg(format!("-Wl,-rpath,{}", lib_dir().display()));
         }
         Link::Static => {
-            command.arg(lib_dir().join("libdeformconv.a")).args(STATIC_LIBS);
+            command.arg(lib_dir().join("libdeformconv.a")).args(static_libs());
         }
         Link::None => {
             command.arg("-ldl");
