@@ -2,7 +2,8 @@
 //!
 //! Every share of peak that the benchmarks print is a share of this, measured in the same run. The loops are assembly,
 //! so that no compiler merges, vectorises or spills them: twelve independent chains of fused multiply-adds, enough to
-//! hide a latency of four cycles on three pipelines. "scalar" is one element an instruction.
+//! hide a latency of four cycles on three pipelines. For "scalar" it is what a compiler may make of plain code for any
+//! processor of the architecture: SSE2, a multiplication and then an addition, on x86-64; NEON on AArch64.
 //!
 //! A module of the Rust benchmark, and by itself a small shared library (`cargo build --release --example fma_peak`)
 //! through which `peers.py` measures the same loops.
@@ -31,24 +32,30 @@ macro_rules! count_down {
     };
 }
 
-/// A row of `ALL`: `CHAINS` times the instruction `$before` chain `$after`, on registers of class `$class` that start
-/// as `$start`; operand 12 is the factor, operand 13 the counter.
+/// What is done to one chain: instructions, each the text before and after the chain's operand.
+macro_rules! step {
+    ($chain:literal, $($before:literal, $after:literal),+) => {
+        concat!($($before, $chain, $after, "\n"),+)
+    };
+}
+
+/// A row of `ALL`: `CHAINS` times the instruction `$before` chain `$after` (or two of them, one after the other), on
+/// registers of class `$class` that start as `$start`; operand 12 is the factor, operand 13 the counter.
 macro_rules! fma_loop {
     {
-        $(#[$feature:meta])? $isa:literal, $type:ident x $lanes:literal if $available:path,
-        $class:ident = $start:expr, $before:literal, $after:literal
+        #[$feature:meta] $isa:literal, $type:ident x $lanes:literal if $available:path,
+        $class:ident = $start:expr, $($part:literal),+
     } => {{
-        $(#[$feature])?
+        #[$feature]
         unsafe fn run(iterations: u64) {
             let start = $start;
             // SAFETY: changes nothing but the registers named; the caller knows that the instructions exist.
             unsafe {
                 std::arch::asm!(
                     "2:",
-                    concat!($before, 0, $after), concat!($before, 1, $after), concat!($before, 2, $after),
-                    concat!($before, 3, $after), concat!($before, 4, $after), concat!($before, 5, $after),
-                    concat!($before, 6, $after), concat!($before, 7, $after), concat!($before, 8, $after),
-                    concat!($before, 9, $after), concat!($before, 10, $after), concat!($before, 11, $after),
+                    step!(0, $($part),+), step!(1, $($part),+), step!(2, $($part),+), step!(3, $($part),+),
+                    step!(4, $($part),+), step!(5, $($part),+), step!(6, $($part),+), step!(7, $($part),+),
+                    step!(8, $($part),+), step!(9, $($part),+), step!(10, $($part),+), step!(11, $($part),+),
                     count_down!(),
                     inout($class) start => _, inout($class) start => _, inout($class) start => _,
                     inout($class) start => _, inout($class) start => _, inout($class) start => _,
@@ -73,14 +80,16 @@ macro_rules! fma_loop {
 /// The loops of this architecture.
 #[cfg(target_arch = "x86_64")]
 mod loops {
-    use std::arch::x86_64::{_mm256_set1_pd, _mm256_set1_ps, _mm512_set1_pd, _mm512_set1_ps};
+    use std::arch::x86_64::*;
 
     pub(super) const ALL: [super::FmaLoop; 6] = [
         fma_loop! {
-            "scalar", f32 x 1 if has_fma, xmm_reg = 1e-3f32, "vfmadd231ss {", "}, {12}, {12}"
+            #[target_feature(enable = "sse2")]
+            "scalar", f32 x 4 if always, xmm_reg = _mm_set1_ps(1e-3), "mulps {", "}, {12}", "addps {", "}, {12}"
         },
         fma_loop! {
-            "scalar", f64 x 1 if has_fma, xmm_reg = 1e-3f64, "vfmadd231sd {", "}, {12}, {12}"
+            #[target_feature(enable = "sse2")]
+            "scalar", f64 x 2 if always, xmm_reg = _mm_set1_pd(1e-3), "mulpd {", "}, {12}", "addpd {", "}, {12}"
         },
         fma_loop! {
             #[target_feature(enable = "avx2,fma")]
@@ -100,6 +109,10 @@ mod loops {
         },
     ];
 
+    fn always() -> bool {
+        true
+    }
+
     fn has_fma() -> bool {
         is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
     }
@@ -116,10 +129,12 @@ mod loops {
 
     pub(super) const ALL: [super::FmaLoop; 4] = [
         fma_loop! {
-            "scalar", f32 x 1 if always, vreg = 1e-3f32, "fmla {", ":s}, {12:s}, {12:v}.s[0]"
+            #[target_feature(enable = "neon")]
+            "scalar", f32 x 4 if always, vreg = vdupq_n_f32(1e-3), "fmla {", ":v}.4s, {12:v}.4s, {12:v}.4s"
         },
         fma_loop! {
-            "scalar", f64 x 1 if always, vreg = 1e-3f64, "fmla {", ":d}, {12:d}, {12:v}.d[0]"
+            #[target_feature(enable = "neon")]
+            "scalar", f64 x 2 if always, vreg = vdupq_n_f64(1e-3), "fmla {", ":v}.2d, {12:v}.2d, {12:v}.2d"
         },
         fma_loop! {
             #[target_feature(enable = "neon")]

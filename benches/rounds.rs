@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// A turn repeats a short call for as long as this, so that its caches and clocks are its own.
 const TURN: Duration = Duration::from_millis(10);
 
+/// Measurements of the peak in a round: new threads do not always get a processor each at once.
+const PEAK_TRIALS: usize = 3;
+
 /// Seconds of each call of one row.
 #[derive(Default)]
 pub struct Times {
@@ -71,12 +74,13 @@ impl Peaks {
         Self { is_f64: dtype == Dtype::F64, samples: Vec::new() }
     }
 
-    /// Measures once in a round.
+    /// Measures in each round, however many rows ask for it.
     pub fn sample(&mut self, isa: &'static str, threads: usize, round: usize) {
         if self.samples.iter().any(|s| (s.isa, s.threads, s.round) == (isa, threads, round)) {
             return;
         }
-        if let Some(fma_loop) = FmaLoop::find(isa, self.is_f64) {
+        let Some(fma_loop) = FmaLoop::find(isa, self.is_f64) else { return };
+        for _ in 0..PEAK_TRIALS {
             let flops_per_second = fma_loop.flops_per_second(threads, TURN);
             self.samples.push(Sample { isa, threads, round, flops_per_second });
         }

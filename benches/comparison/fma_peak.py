@@ -2,6 +2,9 @@
 
 import ctypes
 
+# Measurements in a round: new threads do not always get a processor each at once.
+TRIALS = 3
+
 
 class FmaPeak:
     def __init__(self, library, threads, is_f64):
@@ -16,7 +19,7 @@ class FmaPeak:
 
     def sample(self):
         for isa, samples in self.samples.items():
-            samples.append(self._gflops(isa, 0.01))
+            samples += [self._gflops(isa, 0.01) for _ in range(TRIALS)]
 
     def forget(self):
         for samples in self.samples.values():
