@@ -191,6 +191,8 @@ fn limits() {
         (p.pad_top, p.stride_h) = ((1 << 53) - 6, 1 << 53);
     });
     assert_eq!(f64_limit, [2, 6, 1, 7]);
+    let far = strided(&[2, 4, 5, 7], &[(1 << 61) - 141, 35, 7, 1]);
+    assert_eq!(accept(&dcn_problem { x: far, ..problem() }).x.extent(), (0, (1 << 61) - 2));
 }
 
 #[test]

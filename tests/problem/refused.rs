@@ -7,8 +7,6 @@ use deformconv::problem::{Problem, output_shape};
 
 type Change = fn(&mut dcn_problem);
 
-const BIG: i64 = 1 << 40;
-
 fn refusal(base: dcn_problem, change: impl Fn(&mut dcn_problem)) -> Error {
     Problem::new(&base).expect("the fixture is valid");
     let mut p = base;
@@ -275,6 +273,15 @@ fn products() {
                 "x.dims is [1, 2305843009213693952, 1, 1] of f32, expected a size in bytes that fits 64 bits",
             ),
             (
+                // An empty batch again; here the strides keep the output small.
+                |p| {
+                    p.x = tensor(&[0, 1 << 18, 1 << 22, 1 << 22]);
+                    (p.groups, p.weight.dims[1]) = (2, 1 << 17);
+                    (p.stride_h, p.stride_w) = (1 << 22, 1 << 22);
+                },
+                "x.dims is [0, 262144, 4194304, 4194304] of f32, expected a size in bytes that fits 64 bits",
+            ),
+            (
                 |p| {
                     *p = dcn_problem { x: tensor(&[1, 1 << 59, 1, 1]), weight: tensor(&[1, 1 << 59, 1, 1]), ..*p };
                     (p.groups, p.deformable_groups) = (1, 1 << 59);
@@ -307,8 +314,9 @@ fn strides() {
         assert_eq!(error.message, message);
     };
     check(
-        |p| p.x = strided(&[2, 4, 5, 7], &[BIG << 21, 35, 7, 1]),
-        "x.strides is [2305843009213693952, 35, 7, 1] for dims [2, 4, 5, 7] of f32, \
+        // One element less fits, see `accepted`.
+        |p| p.x = strided(&[2, 4, 5, 7], &[(1 << 61) - 140, 35, 7, 1]),
+        "x.strides is [2305843009213693812, 35, 7, 1] for dims [2, 4, 5, 7] of f32, \
          expected an extent whose bytes fit 64 bits",
     );
     check(
