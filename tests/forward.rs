@@ -11,21 +11,23 @@ use common::problem::Problem;
 use common::reference;
 use common::report::report;
 use common::runner::{self, Plan, Refusal, Setup, Threads, Workspace};
-use common::strategy::{case, for_all, setup};
+use common::strategy::{case, for_all, large_case, setup};
 use common::values::{Masks, Numbers, Offsets};
 use common::verify::{Worst, compare};
 use deformconv::abi::*;
 use deformconv::context::Isa;
 
-/// Runs a problem on every instruction set and compares.
-fn check(case: &Case, setup: &Setup, worst: &Worst) -> Result<(), String> {
+/// Runs a problem in some ways on every instruction set and compares.
+fn check(case: &Case, setups: &[Setup], worst: &Worst) -> Result<(), String> {
     let problem = Problem::new(case);
     let expected = reference::forward(&problem);
     for isa in runner::isas().0 {
-        let setup = Setup { isa, ..*setup };
-        let got = runner::forward(&problem, &setup).map_err(|refusal| format!("{isa:?}: {refusal:?}"))?;
-        let ratio = compare("y", &got, &expected).map_err(|message| format!("{setup:?}: {message}"))?;
-        worst.add(&format!("forward {:?} {isa:?}", case.dtype), ratio);
+        for setup in setups {
+            let setup = Setup { isa, ..*setup };
+            let got = runner::forward(&problem, &setup).map_err(|refusal| format!("{setup:?}: {refusal:?}"))?;
+            let ratio = compare("y", &got, &expected).map_err(|message| format!("{setup:?}: {message}"))?;
+            worst.add(case.dtype, ratio);
+        }
     }
     Ok(())
 }
@@ -39,18 +41,35 @@ fn refusal(dtype: Dtype) -> Option<Refusal> {
 fn random_problems(dtype: Dtype, cases: u32) {
     runner::isas().1.iter().for_each(|line| report(line));
     let worst = Worst::default();
-    for_all(cases, (case(dtype), setup()), |(case, setup)| check(&case, &setup, &worst));
-    worst.lines().iter().for_each(|line| report(line));
+    for_all(cases, (case(dtype), setup()), |(case, setup)| check(&case, &[setup], &worst));
+    worst.lines().iter().for_each(|line| report(&format!("random problems: {line}")));
+}
+
+/// Large enough for threads to share the work.
+fn large_random_problems(dtype: Dtype, cases: u32) {
+    let worst = Worst::default();
+    for_all(cases, (large_case(dtype), setup()), |(case, setup)| check(&case, &[setup], &worst));
+    worst.lines().iter().for_each(|line| report(&format!("large random problems: {line}")));
 }
 
 #[test]
 fn random_problems_in_f32() {
-    random_problems(Dtype::F32, 400);
+    random_problems(Dtype::F32, 600);
 }
 
 #[test]
 fn random_problems_in_f64() {
-    random_problems(Dtype::F64, 150);
+    random_problems(Dtype::F64, 300);
+}
+
+#[test]
+fn large_random_problems_in_f32() {
+    large_random_problems(Dtype::F32, 20);
+}
+
+#[test]
+fn large_random_problems_in_f64() {
+    large_random_problems(Dtype::F64, 6);
 }
 
 #[test]
@@ -65,23 +84,19 @@ fn random_problems_in_halves() {
 
 /// A named problem in f32 and f64, with a few ways to run it.
 fn named(name: &str, case: Case) {
+    let plain = Setup::plain(Isa::Scalar);
     let setups = [
-        Setup::plain(Isa::Scalar),
-        Setup { threads: Threads::Own(4), packed: Some(0), ..Setup::plain(Isa::Scalar) },
-        Setup {
-            threads: Threads::Host(Host::Concurrent, 3),
-            workspace: Workspace::Allocator,
-            ..Setup::plain(Isa::Scalar)
-        },
+        plain,
+        Setup { threads: Threads::Own(4), packed: Some(0), ..plain },
+        Setup { threads: Threads::Host(Host::Concurrent, 3), workspace: Workspace::Allocator, ..plain },
     ];
-    let worst = Worst::default();
     for dtype in [Dtype::F32, Dtype::F64] {
-        for setup in &setups {
-            check(&case.clone().of(dtype), setup, &worst)
-                .unwrap_or_else(|message| panic!("{name}: {dtype:?}: {message}"));
-        }
+        let case = case.clone().of(dtype);
+        let worst = Worst::default();
+        let result = check(&case, &setups, &worst);
+        result.unwrap_or_else(|message| panic!("{name}: {message}\n{case:?}"));
+        worst.lines().iter().for_each(|line| report(&format!("{name}: {line}")));
     }
-    worst.lines().iter().for_each(|line| report(&format!("{name}: {line}")));
 }
 
 #[test]
@@ -141,14 +156,16 @@ fn sums_of_more_than_65536_terms() {
     let case = Case { n: 1, c: 1, h: 20, w: 20, o: 2, kernel: [300, 300], has_mask: false, ..Case::default() };
     let case = Case { pad_before: [140, 141], pad_after: [141, 140], offsets: Offsets::Anywhere, ..case };
     named("300x300 kernel", case.clone());
-    // All terms alike: errors of a long chain of additions add up instead of cancelling.
-    let alike = Case { numbers: Numbers::Plain, offsets: Offsets::Anywhere, ..case };
+    // All terms of one sign and alike: the errors of a long chain of additions add up instead of cancelling.
     let layouts = Layouts {
         x: Layout::broadcast(4, &[0, 1, 2, 3]),
         weight: Layout::broadcast(4, &[1, 2, 3]),
         ..Layouts::default()
     };
-    named("300x300 kernel, all terms alike", Case { layouts, ..alike });
+    named(
+        "300x300 kernel, all terms alike",
+        Case { layouts, offsets: Offsets::Zero, pad_before: [0, 0], pad_after: [0, 0], h: 301, w: 301, ..case },
+    );
 }
 
 #[test]
@@ -224,37 +241,40 @@ fn every_stride_negative() {
     named("all strides negative", Case { layouts, ..Case::default() });
 }
 
-/// Images with more than 2^31 pixels, in a few bytes of memory. Copying one takes the workspace as much memory as it
-/// has pixels, which is asked before.
+/// Images of so many pixels that 31 bits do not count them, or just so, in the memory of a column at most: the pixels of
+/// a row share theirs. Copying one takes the workspace as much memory as it has pixels, which is asked before.
 #[test]
-fn images_of_more_than_2_to_the_31_pixels() {
+fn images_of_2_to_the_31_pixels_and_more() {
     const MOST_WORKSPACE: usize = 1 << 30;
-    let huge = Case { n: 2, h: 65536, w: 65536, stride: [16384, 16384], offsets: Offsets::Moderate, ..Case::default() };
-    let channels_last = {
-        let mut strided = Strided::ordered(&[0, 2, 3, 1]);
-        strided.broadcast = vec![false, false, true, true];
-        Layout::Strided(strided)
-    };
-    for (name, c, x) in [
-        ("one channel", 1, Layout::broadcast(4, &[2, 3])),
-        ("channels innermost", 6, channels_last),
-        ("channels outermost", 6, Layout::broadcast(4, &[2, 3])),
-    ] {
+    let mut channels_last = Strided::ordered(&[0, 2, 3, 1]);
+    channels_last.broadcast[3] = true;
+    let images = [
+        (46340, "one pixel", 1, Layout::broadcast(4, &[2, 3])),
+        (65536, "one pixel", 1, Layout::broadcast(4, &[2, 3])),
+        (65536, "one channel", 1, Layout::broadcast(4, &[3])),
+        (65536, "channels innermost", 6, Layout::Strided(channels_last)),
+        (65536, "channels outermost", 6, Layout::broadcast(4, &[3])),
+    ];
+    for (size, name, c, x) in images {
+        let layouts = Layouts { x, ..Layouts::default() };
         let case =
-            Case { c, layouts: Layouts { x, ..Layouts::default() }, passes: 1 << DCN_PASS_FORWARD, ..huge.clone() };
-        let problem = Problem::new(&case);
+            Case { c, h: size, w: size, stride: [16000, 15000], passes: 1 << DCN_PASS_FORWARD, ..Case::default() };
+        let problem = Problem::new(&Case { layouts, ..case });
         let expected = reference::forward(&problem);
         for isa in runner::isas().0 {
             let setup = Setup::plain(isa);
             let plan = Plan::new(&problem, &setup).unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
-            let size = plan.workspace_size(DCN_PASS_FORWARD).expect("a plan for the forward pass");
-            if size > MOST_WORKSPACE {
-                report(&format!("2^32 pixels, {name}, {isa:?}: was NOT run: its workspace would take {size} bytes"));
+            let bytes = plan.workspace_size(DCN_PASS_FORWARD).expect("a plan for the forward pass");
+            if bytes > MOST_WORKSPACE {
+                report(&format!(
+                    "{size}^2 pixels, {name}, {isa:?}: was NOT run: its workspace would take {bytes} bytes"
+                ));
                 continue;
             }
             let got = runner::forward(&problem, &setup).unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
             let ratio = compare("y", &got, &expected).unwrap_or_else(|message| panic!("{name}: {isa:?}: {message}"));
-            report(&format!("2^32 pixels, {name}, {isa:?}: worst error {ratio:.3} of the bound"));
+            let kernel = plan.info().forward_kernel;
+            report(&format!("{size}^2 pixels, {name}, {isa:?} ({kernel}): worst error {ratio:.4} of the bound"));
         }
     }
 }

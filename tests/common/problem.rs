@@ -180,4 +180,15 @@ impl Gradients {
         ];
         all.into_iter().filter_map(|(name, tensor)| Some((name, tensor?))).collect()
     }
+
+    pub fn outputs_mut(&mut self) -> Vec<(&'static str, &mut Tensor)> {
+        let all = [
+            ("grad_x", Some(&mut self.x)),
+            ("grad_offset", Some(&mut self.offset)),
+            ("grad_mask", self.mask.as_mut()),
+            ("grad_weight", Some(&mut self.weight)),
+            ("grad_bias", self.bias.as_mut()),
+        ];
+        all.into_iter().filter_map(|(name, tensor)| Some((name, tensor?))).collect()
+    }
 }

@@ -19,6 +19,10 @@ fn divisor(of: i64, pick: &Index) -> i64 {
     *pick.get(&divisors)
 }
 
+fn multiple(at_least: i64, of: i64) -> i64 {
+    (at_least + of - 1) / of * of
+}
+
 /// Mostly small, with a chance of more than one block of channels.
 fn channels() -> impl Strategy<Value = i64> {
     prop_oneof![4 => 1..=12i64, 3 => 13..=40i64, 1 => select(vec![48i64, 64, 65, 72, 96, 128, 130])]
@@ -114,6 +118,36 @@ pub fn case(dtype: Dtype) -> impl Strategy<Value = Case> {
         }
     });
     case.prop_filter("too much work for a test", |case| case.work() <= MOST_WORK)
+}
+
+/// Problems with enough work for several threads: many tiles of few images, or many small images.
+pub fn large_case(dtype: Dtype) -> impl Strategy<Value = Case> {
+    let shapes =
+        vec![[1, 40, 47, 24, 40], [3, 25, 31, 31, 33], [20, 9, 10, 32, 48], [17, 7, 9, 64, 50], [2, 64, 64, 8, 12]];
+    let filling = (select(vec![Offsets::Moderate, Offsets::Mixed, Offsets::Anywhere]), any::<u64>());
+    let switches = (any::<[bool; 2]>(), 0..=3usize, any::<[Index; 2]>(), 1..=2i64);
+    let parts = (select(shapes), layouts(), filling, switches);
+    parts.prop_map(move |([n, h, w, c, o], layouts, (offsets, seed), ([has_mask, has_bias], shift, picks, stride))| {
+        let groups = *picks[0].get(&[1, 1, 1, 2, c]);
+        Case {
+            dtype,
+            n,
+            c: multiple(c, groups),
+            h: h * stride,
+            w,
+            o: multiple(o, groups),
+            stride: [stride, 1],
+            groups,
+            deformable_groups: divisor(multiple(c, groups), &picks[1]),
+            has_mask,
+            bias: has_bias.then_some(dtype),
+            layouts,
+            shift,
+            offsets,
+            seed,
+            ..Case::default()
+        }
+    })
 }
 
 /// Everything of a setup but the instruction set.

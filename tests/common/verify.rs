@@ -1,10 +1,11 @@
 //! Results against the contract's error bound.
 
+use super::dtype::Dtype;
 use super::reference::Expected;
 use super::tensor::Tensor;
 use super::wide::Wide;
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// The worst |got - ref| in units of the bound, or what is wrong with the first element beyond it.
 pub fn compare(what: &str, got: &Tensor, expected: &[Expected]) -> Result<f64, String> {
@@ -24,8 +25,7 @@ pub fn compare(what: &str, got: &Tensor, expected: &[Expected]) -> Result<f64, S
             continue;
         }
         let ratio = distance(got, value, high, low) / bound(got, expected);
-        // False for NaN.
-        if !(ratio <= 1.0) {
+        if ratio.is_nan() || ratio > 1.0 {
             let (bound, terms) = (bound(got, expected), expected.sum.terms);
             let error = format!("which is {ratio:.3} of the bound {bound:e}, {terms} terms");
             return Err(format!("{what}{index:?} is {value:e}, expected {high:e}, {error}"));
@@ -50,21 +50,21 @@ fn distance(got: &Tensor, value: f64, high: f64, low: f64) -> f64 {
     if below.is_nan() || above.is_nan() { f64::NAN } else { below.max(above).max(0.0) }
 }
 
-/// The worst ratios of many comparisons.
+/// The worst ratios of many comparisons, by type.
 #[derive(Default)]
-pub struct Worst(Mutex<BTreeMap<String, (f64, usize)>>);
+pub struct Worst(Mutex<BTreeMap<Dtype, (f64, usize)>>);
 
 impl Worst {
-    pub fn add(&self, what: &str, ratio: f64) {
-        let mut worst = self.0.lock().expect("no test panics while it holds this");
-        let entry = worst.entry(what.to_owned()).or_default();
+    pub fn add(&self, dtype: Dtype, ratio: f64) {
+        let mut worst = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = worst.entry(dtype).or_default();
         *entry = (entry.0.max(ratio), entry.1 + 1);
     }
 
     pub fn lines(&self) -> Vec<String> {
-        let worst = self.0.lock().expect("no test panics while it holds this");
-        let line = |(what, (ratio, count)): (&String, &(f64, usize))| {
-            format!("{what}: {count} results, worst error {ratio:.3} of the bound")
+        let worst = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = |(dtype, (ratio, count)): (&Dtype, &(f64, usize))| {
+            format!("{count} results in {dtype:?}, worst error {ratio:.4} of the bound")
         };
         worst.iter().map(line).collect()
     }
