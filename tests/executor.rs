@@ -60,6 +60,18 @@ fn an_executor_that_miscounts_is_reported_and_no_task_runs_twice() {
 }
 
 #[test]
+fn the_message_tells_how_many_calls_there_were() {
+    for calls in [3, 5] {
+        let (status, message, _) = with_behaviour(move |_, work| {
+            (0..calls).for_each(|i| work.run(i));
+            0
+        });
+        assert_eq!(status, DCN_ERROR_EXECUTOR);
+        assert!(message.contains(&format!("after {calls} calls of the task, expected 4")), "{message}");
+    }
+}
+
+#[test]
 fn a_task_after_the_call_does_nothing() {
     let kept = Arc::new(Mutex::new(Vec::new()));
     let keep = kept.clone();

@@ -7,6 +7,7 @@ use deformconv::exec::Threads;
 use std::fs;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 use teams::*;
@@ -119,6 +120,33 @@ fn a_pool_starts_its_threads_at_once_and_joins_them() {
         several.iter().for_each(check);
         drop(several);
         await_count(before.len());
+    });
+}
+
+#[test]
+fn threads_have_ended_when_their_pool_is_dropped() {
+    alone("threads_have_ended_when_their_pool_is_dropped", || {
+        static ENDED: AtomicUsize = AtomicUsize::new(0);
+        struct AtEnd;
+        impl Drop for AtEnd {
+            fn drop(&mut self) {
+                thread::sleep(Duration::from_millis(50));
+                ENDED.fetch_add(1, SeqCst);
+            }
+        }
+        thread_local!(static AT_END: AtEnd = const { AtEnd });
+
+        let threads = own(3);
+        let arrived = AtomicUsize::new(0);
+        let mark_each_thread = |_| {
+            AT_END.with(|_| arrived.fetch_add(1, SeqCst));
+            while arrived.load(SeqCst) < 3 {
+                thread::yield_now();
+            }
+        };
+        assert_eq!(threads.enter(true, |team| team.run(3, &mark_each_thread)), Ok(()));
+        drop(threads);
+        assert_eq!(ENDED.load(SeqCst), 3);
     });
 }
 
