@@ -23,7 +23,7 @@ part() {
     else
         result=FAILED
         count "$log" 1
-        sed -n '/^failures:/,$p' "$log"
+        awk '/^failures:/, /^test result:/' "$log"
     fi
     summary+=("$(printf '%-10s %5d s  %s' "$result" $((SECONDS - started)) "$name")")
 }
