@@ -24,7 +24,7 @@ demo: $(LIBRARY) ## build the library, run the examples, leave the pictures in b
 test: ## run everything that tests this library, and say what ran and what did not
 	@scripts/test.sh
 
-bench: ## measure the forward pass on this machine (ARGS="--case s2 --threads 1"; benches/README.md)
+bench: ## measure the library on this machine (ARGS="--case s2 --threads 1"; benches/README.md)
 	@scripts/bench.sh $(ARGS)
 
 bench-peers: ## compare with the other implementations that are installed (ARGS="--install" installs them)
