@@ -31,7 +31,7 @@ part() {
 # What is shown of a part's log while it runs: all but what is written about the single tests that passed.
 brief() {
     awk '/^successes:/ { hidden = 1 } /^(failures|test result):/ { hidden = 0 } /^failures:/ { hidden = 1 }
-        !hidden && NF && !/ \.\.\. ok$| worst error .* of the bound$|^ *Compiling |^running [0-9]+ tests?$/'
+        !hidden && NF && !/ \.\.\. ok$| worst error .* of the bound$|^ *Compiling |^running [0-9]+ tests?$/ { print; fflush() }'
 }
 
 # Adds a part to the counts: the tests that it reports in cargo's form, else itself as one. A part that failed without a
