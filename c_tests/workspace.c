@@ -98,8 +98,8 @@ static size_t size_for(const dcn_context *context, int64_t n, int64_t c, int64_t
     return bytes;
 }
 
-/* At most 8 MiB a thread and a copy of x for each image in flight; it does not grow with N, once there is work for all
-   threads. */
+/* At most 8 MiB a thread, a copy of x for each image in flight and the packed weights; it does not grow with N, once there
+   is work for all threads. */
 static void bound(int32_t num_threads) {
     static const int64_t shapes[][4] = {
         {64, 100, 200, 64}, {512, 29, 50, 512}, {1, 4, 4, 1}, {3, 1000, 1000, 8}, {2048, 8, 8, 2048}, {8192, 3, 3, 16}};
@@ -110,11 +110,11 @@ static void bound(int32_t num_threads) {
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         const int64_t *s = shapes[i];
         size_t threads = (size_t)num_threads, image = (size_t)(s[0] * s[1] * s[2]) * sizeof(float);
-        size_t many = size_for(context, 100000, s[0], s[1], s[2], s[3], &packed);
+        size_t packed = 0, many = size_for(context, 100000, s[0], s[1], s[2], s[3], &packed);
         printf("%d threads, C %d, H %d, W %d, O %d: %zu bytes\n", (int)num_threads, (int)s[0], (int)s[1], (int)s[2],
                (int)s[3], many);
         CHECK(many <= threads * ((size_t)8 * 1024 * 1024 + image) + packed);
-        CHECK(many == size_for(context, 10000000, s[0], s[1], s[2], s[3]));
+        CHECK(many == size_for(context, 10000000, s[0], s[1], s[2], s[3], &packed));
         CHECK(size_for(context, 1, s[0], s[1], s[2], s[3], &packed) <= many);
     }
     dcn_context_destroy(context);
