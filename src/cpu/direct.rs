@@ -36,7 +36,7 @@ impl<T: Element> Direct<'_, T> {
             // SAFETY: n, o, p, q is an element of y.
             unsafe {
                 let value = self.output(o, Position { n, p, q });
-                *self.tensors.y.offset(at(&self.problem.y, [n, o, p, q])) = T::from_compute(value);
+                *self.tensors.y.offset(at(&self.problem.y, [n, o, p, q])) = T::from_compute(value.canonical());
             }
         }
     }

@@ -37,6 +37,8 @@ pub trait Compute:
     fn to_i64(self) -> i64;
     fn from_f32(value: f32) -> Self;
     fn floor(self) -> Self;
+    /// self, but every NaN the same one, as [`Simd::canonical`](super::simd::Simd::canonical).
+    fn canonical(self) -> Self;
 }
 
 macro_rules! compute {
@@ -62,6 +64,10 @@ macro_rules! compute {
 
             fn floor(self) -> Self {
                 <$type>::floor(self)
+            }
+
+            fn canonical(self) -> Self {
+                if self.is_nan() { Self::NAN } else { self }
             }
         }
     };

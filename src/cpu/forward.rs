@@ -327,7 +327,7 @@ impl<T: HasKernels> Worker<'_, T> {
                         let to = channels.offset(row as isize * sh + column as isize * sw);
                         for k in 0..columns {
                             let value = *acc.add(p * tiling.columns + k) + *bias.add(k);
-                            *to.offset(k as isize * so) = T::from_compute(value);
+                            *to.offset(k as isize * so) = T::from_compute(value.canonical());
                         }
                     }
                 }
@@ -377,7 +377,7 @@ impl<T: HasKernels> Worker<'_, T> {
             // SAFETY: the caller names a panel and its place in y.
             unsafe {
                 for (k, value) in row.iter_mut().enumerate().take(columns) {
-                    *value = *acc.add(p * width + k) + *bias.add(k);
+                    *value = (*acc.add(p * width + k) + *bias.add(k)).canonical();
                 }
                 T::narrow(row.as_ptr(), to.offset(p as isize * stride), columns);
             }

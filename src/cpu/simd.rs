@@ -37,6 +37,10 @@ pub trait Simd: Copy {
     /// self where the mask is set, else +0.
     unsafe fn or_zero(self, mask: Self::Mask) -> Self;
 
+    /// self, but every NaN the same one: which of two NaNs an operation passes on is up to the order in which the compiler
+    /// has its operands, and results must not show it.
+    unsafe fn canonical(self) -> Self;
+
     /// Stores y * width + x as LANES integers, -1 where the mask is not set. Where it is set, y and x are integers and
     /// the result fits an i32.
     unsafe fn store_pixel_index(y: Self, x: Self, width: i32, mask: Self::Mask, to: *mut i32);

@@ -72,6 +72,13 @@ impl Simd for F32x8 {
         Self(unsafe { _mm256_and_ps(self.0, mask) })
     }
     #[inline(always)]
+    unsafe fn canonical(self) -> Self {
+        unsafe {
+            let number = _mm256_cmp_ps::<_CMP_ORD_Q>(self.0, self.0);
+            Self(_mm256_blendv_ps(_mm256_set1_ps(f32::NAN), self.0, number))
+        }
+    }
+    #[inline(always)]
     unsafe fn store_pixel_index(y: Self, x: Self, width: i32, mask: __m256, to: *mut i32) {
         unsafe {
             let row = _mm256_mullo_epi32(_mm256_cvttps_epi32(y.0), _mm256_set1_epi32(width));

@@ -72,6 +72,13 @@ impl Simd for F64x4 {
         Self(unsafe { _mm256_and_pd(self.0, mask) })
     }
     #[inline(always)]
+    unsafe fn canonical(self) -> Self {
+        unsafe {
+            let number = _mm256_cmp_pd::<_CMP_ORD_Q>(self.0, self.0);
+            Self(_mm256_blendv_pd(_mm256_set1_pd(f64::NAN), self.0, number))
+        }
+    }
+    #[inline(always)]
     unsafe fn store_pixel_index(y: Self, x: Self, width: i32, mask: __m256d, to: *mut i32) {
         unsafe {
             let row = _mm_mullo_epi32(_mm256_cvttpd_epi32(y.0), _mm_set1_epi32(width));

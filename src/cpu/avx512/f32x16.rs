@@ -71,6 +71,13 @@ impl Simd for F32x16 {
         Self(unsafe { _mm512_maskz_mov_ps(mask, self.0) })
     }
     #[inline(always)]
+    unsafe fn canonical(self) -> Self {
+        unsafe {
+            let number = _mm512_cmp_ps_mask::<_CMP_ORD_Q>(self.0, self.0);
+            Self(_mm512_mask_mov_ps(_mm512_set1_ps(f32::NAN), number, self.0))
+        }
+    }
+    #[inline(always)]
     unsafe fn store_pixel_index(y: Self, x: Self, width: i32, mask: __mmask16, to: *mut i32) {
         unsafe {
             let row = _mm512_mullo_epi32(_mm512_cvttps_epi32(y.0), _mm512_set1_epi32(width));

@@ -71,6 +71,13 @@ impl Simd for F64x8 {
         Self(unsafe { _mm512_maskz_mov_pd(mask, self.0) })
     }
     #[inline(always)]
+    unsafe fn canonical(self) -> Self {
+        unsafe {
+            let number = _mm512_cmp_pd_mask::<_CMP_ORD_Q>(self.0, self.0);
+            Self(_mm512_mask_mov_pd(_mm512_set1_pd(f64::NAN), number, self.0))
+        }
+    }
+    #[inline(always)]
     unsafe fn store_pixel_index(y: Self, x: Self, width: i32, mask: __mmask8, to: *mut i32) {
         unsafe {
             let row = _mm256_mullo_epi32(_mm512_cvttpd_epi32(y.0), _mm256_set1_epi32(width));

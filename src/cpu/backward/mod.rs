@@ -177,7 +177,7 @@ unsafe fn store<T: Element>(value: T::Compute, to: *mut T, add: bool) {
     // SAFETY: the caller's promise.
     unsafe {
         let value = if add { (*to).to_compute() + value } else { value };
-        *to = T::from_compute(value);
+        *to = T::from_compute(value.canonical());
     }
 }
 

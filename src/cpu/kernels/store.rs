@@ -19,7 +19,7 @@ pub unsafe fn store_planes<V: Simd, const COLUMNS: usize>(a: &StorePlanesArgs<V:
                 let n = V::LANES.min(a.positions - p);
                 let mut block = [bias; MAX_LANES];
                 for (r, value) in block.iter_mut().enumerate().take(n) {
-                    *value = V::load(a.acc.add((p + r) * COLUMNS + column)).add(bias);
+                    *value = V::load(a.acc.add((p + r) * COLUMNS + column)).add(bias).canonical();
                 }
                 V::transpose(&mut block);
                 for (r, value) in block.iter().enumerate().take(rows) {

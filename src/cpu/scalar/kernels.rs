@@ -95,7 +95,7 @@ pub unsafe fn store_planes<T: Compute>(a: &StorePlanesArgs<T>) {
             // SAFETY: column is an output channel of the panel, p a position of the tile.
             unsafe {
                 let value = *a.acc.add(p * COLUMNS + column) + *a.bias.add(column);
-                *a.y.offset(column as isize * a.plane_stride).add(p) = value;
+                *a.y.offset(column as isize * a.plane_stride).add(p) = value.canonical();
             }
         }
     }
