@@ -1,5 +1,5 @@
-//! The CPU backend. [`forward`] and [`backward`] read like the formula and call the kernels of one row of the kernel table; the bodies
-//! of the vector kernels are in [`kernels`], what they need of an instruction set in [`simd`].
+//! The CPU backend. [`forward`] and [`backward`] read like the formula and call the kernels of one row of the kernel
+//! table; the bodies of the vector kernels are in [`kernels`], what they need of an instruction set in [`simd`].
 
 #[cfg(target_arch = "x86_64")]
 pub mod avx2;
@@ -12,6 +12,8 @@ pub mod forward;
 mod images;
 pub mod kernels;
 mod layout;
+#[cfg(target_arch = "aarch64")]
+pub mod neon;
 mod pack;
 pub mod sampler;
 pub mod scalar;

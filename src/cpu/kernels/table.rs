@@ -3,6 +3,8 @@
 use super::args::*;
 use crate::context::Isa;
 use crate::cpu::element::Element;
+#[cfg(target_arch = "aarch64")]
+use crate::cpu::neon;
 use crate::cpu::scalar;
 #[cfg(target_arch = "x86_64")]
 use crate::cpu::{avx2, avx512};
@@ -40,6 +42,8 @@ impl HasKernels for f32 {
         &avx512::F32,
         #[cfg(target_arch = "x86_64")]
         &avx2::F32,
+        #[cfg(target_arch = "aarch64")]
+        &neon::F32,
         &scalar::F32,
     ];
 }
@@ -50,6 +54,8 @@ impl HasKernels for f64 {
         &avx512::F64,
         #[cfg(target_arch = "x86_64")]
         &avx2::F64,
+        #[cfg(target_arch = "aarch64")]
+        &neon::F64,
         &scalar::F64,
     ];
 }

@@ -1,0 +1,113 @@
+//! Four f32 in a q register.
+
+use crate::cpu::simd::{MAX_LANES, Simd};
+use std::arch::aarch64::*;
+
+#[derive(Clone, Copy)]
+pub struct F32x4(float32x4_t);
+
+// SAFETY (all): the trait's promise is the intrinsics' requirement.
+impl Simd for F32x4 {
+    type Scalar = f32;
+    type Mask = uint32x4_t;
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        Self(unsafe { vdupq_n_f32(value) })
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        Self(unsafe { vld1q_f32(from) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        unsafe { vst1q_f32(to, self.0) }
+    }
+    /// NEON has no masks: the first two lanes as a half, the odd one by itself.
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, n: usize) -> Self {
+        unsafe {
+            let zero = vdupq_n_f32(0.0);
+            Self(match n {
+                0 => zero,
+                1 => vld1q_lane_f32::<0>(from, zero),
+                2 => vcombine_f32(vld1_f32(from), vget_high_f32(zero)),
+                _ => vld1q_lane_f32::<2>(from.add(2), vcombine_f32(vld1_f32(from), vget_high_f32(zero))),
+            })
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, n: usize) {
+        unsafe {
+            if n >= 2 {
+                vst1_f32(to, vget_low_f32(self.0));
+            }
+            match n {
+                1 => vst1q_lane_f32::<0>(to, self.0),
+                3 => vst1q_lane_f32::<2>(to.add(2), self.0),
+                _ => {}
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Self(unsafe { vaddq_f32(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        Self(unsafe { vsubq_f32(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        Self(unsafe { vmulq_f32(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        Self(unsafe { vfmaq_f32(addend.0, self.0, factor.0) })
+    }
+    #[inline(always)]
+    unsafe fn floor(self) -> Self {
+        Self(unsafe { vrndmq_f32(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn less(self, other: Self) -> uint32x4_t {
+        unsafe { vcltq_f32(self.0, other.0) }
+    }
+    #[inline(always)]
+    unsafe fn both(a: uint32x4_t, b: uint32x4_t) -> uint32x4_t {
+        unsafe { vandq_u32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn or_zero(self, mask: uint32x4_t) -> Self {
+        Self(unsafe { vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(self.0), mask)) })
+    }
+    #[inline(always)]
+    unsafe fn store_pixel_index(y: Self, x: Self, width: i32, mask: uint32x4_t, to: *mut i32) {
+        unsafe {
+            let pixel = vmlaq_n_s32(vcvtq_s32_f32(x.0), vcvtq_s32_f32(y.0), width);
+            vst1q_s32(to, vornq_s32(pixel, vreinterpretq_s32_u32(mask)));
+        }
+    }
+    #[inline(always)]
+    unsafe fn sums([a, b, c, d]: [Self; 4]) -> [f32; 4] {
+        unsafe {
+            let mut sums = [0.0; 4];
+            vst1q_f32(sums.as_mut_ptr(), vpaddq_f32(vpaddq_f32(a.0, b.0), vpaddq_f32(c.0, d.0)));
+            sums
+        }
+    }
+    #[inline(always)]
+    unsafe fn transpose(block: &mut [Self; MAX_LANES]) {
+        unsafe {
+            let [a, b, c, d] = [block[0].0, block[1].0, block[2].0, block[3].0];
+            // Two rows of columns 0 and 2 (even), 1 and 3 (odd), as pairs that move together.
+            let even = |a, b| vreinterpretq_f64_f32(vtrn1q_f32(a, b));
+            let odd = |a, b| vreinterpretq_f64_f32(vtrn2q_f32(a, b));
+            block[0] = Self(vreinterpretq_f32_f64(vtrn1q_f64(even(a, b), even(c, d))));
+            block[1] = Self(vreinterpretq_f32_f64(vtrn1q_f64(odd(a, b), odd(c, d))));
+            block[2] = Self(vreinterpretq_f32_f64(vtrn2q_f64(even(a, b), even(c, d))));
+            block[3] = Self(vreinterpretq_f32_f64(vtrn2q_f64(odd(a, b), odd(c, d))));
+        }
+    }
+}
