@@ -83,6 +83,10 @@ impl Simd for F32x4 {
         Self(unsafe { vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(self.0), mask)) })
     }
     #[inline(always)]
+    unsafe fn canonical(self) -> Self {
+        Self(unsafe { vbslq_f32(vceqq_f32(self.0, self.0), self.0, vdupq_n_f32(f32::NAN)) })
+    }
+    #[inline(always)]
     unsafe fn store_pixel_index(y: Self, x: Self, width: i32, mask: uint32x4_t, to: *mut i32) {
         unsafe {
             let pixel = vmlaq_n_s32(vcvtq_s32_f32(x.0), vcvtq_s32_f32(y.0), width);

@@ -70,6 +70,10 @@ impl Simd for F64x2 {
         Self(unsafe { vreinterpretq_f64_u64(vandq_u64(vreinterpretq_u64_f64(self.0), mask)) })
     }
     #[inline(always)]
+    unsafe fn canonical(self) -> Self {
+        Self(unsafe { vbslq_f64(vceqq_f64(self.0, self.0), self.0, vdupq_n_f64(f64::NAN)) })
+    }
+    #[inline(always)]
     unsafe fn store_pixel_index(y: Self, x: Self, width: i32, mask: uint64x2_t, to: *mut i32) {
         unsafe {
             // Lanes that are not set may not fit an i32; narrowing cuts them, and they are overwritten by -1.
