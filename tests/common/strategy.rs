@@ -171,7 +171,7 @@ pub fn setup() -> impl Strategy<Value = Setup> {
 /// Runs `test` on `cases` random values (or as many as PROPTEST_CASES says), and shrinks what fails.
 pub fn for_all<S: Strategy>(cases: u32, strategy: S, test: impl Fn(S::Value) -> Result<(), String>) {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(cases);
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 2000, ..Config::default() };
+    let config = Config { cases, failure_persistence: None, max_shrink_time: 15_000, ..Config::default() };
     let outcome = TestRunner::new(config).run(&strategy, |value| test(value).map_err(TestCaseError::fail));
     if let Err(failure) = outcome {
         panic!("{failure}");
