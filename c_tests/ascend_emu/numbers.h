@@ -2,6 +2,7 @@
 #ifndef DCN_EMU_NUMBERS_H
 #define DCN_EMU_NUMBERS_H
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -25,6 +26,7 @@ inline uint16_t half_bits(float value) {
     const uint16_t sign = static_cast<uint16_t>(bits_of(value) >> 16 & 0x8000);
     if (std::isnan(value)) return sign | 0x7e00;
     const float magnitude = std::fabs(value);
+    if (magnitude == 0) return sign;
     if (magnitude >= 65520.0f) return sign | 0x7c00;
     int exponent = 0;
     std::frexp(magnitude, &exponent);

@@ -150,6 +150,12 @@ void MulAddDst(const LocalTensor<T> &dst, const LocalTensor<T> &src0, const Loca
                      emu::Operand<T>{src0, p.src0BlkStride, p.src0RepStride}, emu::Operand<T>{src1, p.src1BlkStride, p.src1RepStride});
 }
 
+// Within the unified buffer, on the vector pipe, in whole blocks of 32 bytes.
+template <typename T> void DataCopy(const LocalTensor<T> &dst, const LocalTensor<T> &src, uint32_t count, emu::At at = emu::At::here()) {
+    if (count * sizeof(T) % emu::kBlockBytes) emu::Machine::get().fail("the elements do not fill whole blocks of 32 bytes", "DataCopy", at);
+    emu::over_count("DataCopy", at, count, [](T a) { return a; }, dst, src);
+}
+
 template <typename T> void Duplicate(const LocalTensor<T> &dst, const T &value, int32_t count, emu::At at = emu::At::here()) {
     emu::over_count("Duplicate", at, static_cast<uint32_t>(count), [value]() -> T { return value; }, dst);
 }
