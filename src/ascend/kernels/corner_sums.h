@@ -22,10 +22,8 @@ class CornerSums {
         gradient = dots_[20 * kVector];
     }
 
-    __aicore__ inline void Clear() {
-        AscendC::Duplicate(dots_, 0.0f, 8 * kVector);
-        PipeBarrier<PIPE_V>();
-    }
+    // Add has barriers enough before it uses them.
+    __aicore__ inline void Clear() { AscendC::Duplicate(dots_, 0.0f, 8 * kVector); }
 
     // Adds a batch; overwrites its corners.
     __aicore__ inline void Add(const LocalTensor<float> &corners, const LocalTensor<float> &grad, const Batch &b) {
@@ -54,7 +52,6 @@ class CornerSums {
         if (!b.last_of_channels) return;
         PipeBarrier<PIPE_V>();
         AscendC::Add(dots_, dots_, partial_, 4 * kVector);
-        PipeBarrier<PIPE_V>();
     }
 
     // gradient = those of offset y, offset x and mask. Zero where the sample is out of range.

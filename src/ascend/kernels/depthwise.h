@@ -41,31 +41,26 @@ __aicore__ inline int64_t WeightElement(const DepthwiseTiling &t, const ChannelT
 }
 __aicore__ inline Rows WeightShape(const ChannelTile &tile) { return {1, tile.channels, tile.channels, kTile}; }
 
-// A tile of grad as [rows][64 channels].
+// A tile of grad, fetched as it lies and turned to [rows][64 channels].
 class GradTile {
   public:
     __aicore__ inline void Init(TPipe &pipe, GM_ADDR grad) {
         grad_ = Global<float>(grad);
-        pipe.InitBuffer(in_, 2, kTileElements * sizeof(float));
         pipe.InitBuffer(turned_, kTileElements * sizeof(float));
         transposer_.Init(pipe);
-    }
-    // Then the vector pipe may read it.
-    __aicore__ inline LocalTensor<float> Load(const DepthwiseTiling &t, const ChannelTile &tile, int64_t j) {
-        const LocalTensor<float> fetched = in_.AllocTensor<float>();
-        CopyIn(fetched, grad_[GradElement(t, tile, j)], GradShape(t, tile));
-        in_.EnQue(fetched);
-        const LocalTensor<float> in = in_.DeQue<float>();
-        const LocalTensor<float> turned = turned_.Get<float>();
-        transposer_.Run(turned, in, tile.rows);
-        in_.FreeTensor(in);
         PipeBarrier<PIPE_V>();
+    }
+    __aicore__ inline void Fetch(const LocalTensor<float> &dst, const DepthwiseTiling &t, const ChannelTile &tile, int64_t j) {
+        CopyIn(dst, grad_[GradElement(t, tile, j)], GradShape(t, tile));
+    }
+    __aicore__ inline LocalTensor<float> Turn(const LocalTensor<float> &fetched, const ChannelTile &tile) {
+        const LocalTensor<float> turned = turned_.Get<float>();
+        transposer_.Run(turned, fetched, tile.rows);
         return turned;
     }
 
   private:
     GlobalTensor<float> grad_;
-    TQue<TPosition::VECIN, 2> in_;
     TBuf<TPosition::VECCALC> turned_;
     Transposer transposer_;
 };

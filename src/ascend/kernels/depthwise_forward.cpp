@@ -12,8 +12,7 @@ template <typename T> class DepthwiseForward {
         col_ = Global<T>(col);
         weight_ = Global<T>(weight);
         product_ = Global<T>(product);
-        pipe.InitBuffer(samples_, 2, kTileElements * sizeof(T));
-        pipe.InitBuffer(factors_, 2, kTile * sizeof(T));
+        pipe.InitBuffer(in_, 2, (kTileElements + kTile) * sizeof(T));
         pipe.InitBuffer(out_, 1, kTileElements * sizeof(T));
         pipe.InitBuffer(sum_, kTileElements * sizeof(T));
         pipe.InitBuffer(total_, kTileElements * sizeof(T));
@@ -49,18 +48,15 @@ template <typename T> class DepthwiseForward {
         const LocalTensor<T> sum = sum_.Get<T>();
         const AscendC::BinaryRepeatParams rows{1, 1, 1, 8, 8, 0};
         for (int64_t tap = begin; tap < end; ++tap) {
-            const LocalTensor<T> fetched = samples_.AllocTensor<T>();
+            const LocalTensor<T> fetched = in_.AllocTensor<T>();
             CopyIn(fetched, col_[ColElement(t_, tile, tap)], ColShape(t_, tile));
-            samples_.EnQue(fetched);
-            const LocalTensor<T> fetched_factors = factors_.AllocTensor<T>();
-            CopyIn(fetched_factors, weight_[WeightElement(t_, tile, j, tap)], WeightShape(tile));
-            factors_.EnQue(fetched_factors);
-            const LocalTensor<T> samples = samples_.DeQue<T>();
-            const LocalTensor<T> factors = factors_.DeQue<T>();
+            CopyIn(fetched[kTileElements], weight_[WeightElement(t_, tile, j, tap)], WeightShape(tile));
+            in_.EnQue(fetched);
+            const LocalTensor<T> samples = in_.DeQue<T>();
+            const LocalTensor<T> factors = samples[kTileElements];
             if (tap == begin) AscendC::Mul(sum, samples, factors, tile.channels, static_cast<uint8_t>(tile.rows), rows);
             else AscendC::MulAddDst(sum, samples, factors, tile.channels, static_cast<uint8_t>(tile.rows), rows);
-            samples_.FreeTensor(samples);
-            factors_.FreeTensor(factors);
+            in_.FreeTensor(samples);
             PipeBarrier<PIPE_V>();
         }
     }
@@ -69,8 +65,7 @@ template <typename T> class DepthwiseForward {
     GlobalTensor<T> col_;
     GlobalTensor<T> weight_;
     GlobalTensor<T> product_;
-    TQue<TPosition::VECIN, 2> samples_;
-    TQue<TPosition::VECIN, 2> factors_;
+    TQue<TPosition::VECIN, 2> in_; // samples, then the factors of their channels
     TQue<TPosition::VECOUT, 1> out_;
     TBuf<TPosition::VECCALC> sum_;
     TBuf<TPosition::VECCALC> total_;

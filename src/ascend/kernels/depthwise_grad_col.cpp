@@ -10,6 +10,7 @@ template <typename T> class DepthwiseGradCol {
         weight_ = Global<T>(weight);
         grad_col_ = Global<T>(grad_col);
         grad_.Init(pipe, grad);
+        pipe.InitBuffer(in_, 2, kTileElements * sizeof(T));
         pipe.InitBuffer(factors_, 2, kTile * sizeof(T));
         pipe.InitBuffer(out_, 2, kTileElements * sizeof(T));
     }
@@ -19,12 +20,12 @@ template <typename T> class DepthwiseGradCol {
         const int64_t tasks = CeilDivide(t_.rows, kTile) * channel_tiles;
         for (int64_t i = AscendC::GetBlockIdx(); i < tasks; i += AscendC::GetBlockNum()) {
             const ChannelTile tile = ChannelTileAt(t_, i / channel_tiles, i % channel_tiles);
-            LocalTensor<T> grad = grad_.Load(t_, tile, 0);
+            LocalTensor<T> grad = LoadGrad(tile, 0);
             for (int64_t tap = 0; tap < t_.taps; ++tap) {
                 const LocalTensor<T> sum = out_.AllocTensor<T>();
                 for (int64_t j = 0; j < t_.multiplier; ++j) {
                     // With one output a channel, the tile serves all taps.
-                    if (t_.multiplier > 1) grad = grad_.Load(t_, tile, j);
+                    if (t_.multiplier > 1) grad = LoadGrad(tile, j);
                     Scale(sum, grad, tile, j, tap);
                 }
                 out_.EnQue(sum);
@@ -36,6 +37,17 @@ template <typename T> class DepthwiseGradCol {
     }
 
   private:
+    __aicore__ inline LocalTensor<T> LoadGrad(const ChannelTile &tile, int64_t j) {
+        const LocalTensor<T> fetched = in_.AllocTensor<T>();
+        grad_.Fetch(fetched, t_, tile, j);
+        in_.EnQue(fetched);
+        const LocalTensor<T> in = in_.DeQue<T>();
+        const LocalTensor<T> turned = grad_.Turn(in, tile);
+        in_.FreeTensor(in);
+        PipeBarrier<PIPE_V>();
+        return turned;
+    }
+
     __aicore__ inline void Scale(const LocalTensor<T> &sum, const LocalTensor<T> &grad, const ChannelTile &tile, int64_t j, int64_t tap) {
         const AscendC::BinaryRepeatParams rows{1, 1, 1, 8, 8, 0};
         const LocalTensor<T> fetched = factors_.AllocTensor<T>();
@@ -51,6 +63,7 @@ template <typename T> class DepthwiseGradCol {
     GlobalTensor<T> weight_;
     GlobalTensor<T> grad_col_;
     GradTile grad_;
+    TQue<TPosition::VECIN, 2> in_;
     TQue<TPosition::VECIN, 2> factors_;
     TQue<TPosition::VECOUT, 2> out_;
 };

@@ -13,7 +13,7 @@ template <typename T> class DepthwiseGradWeight {
         col_ = Global<T>(col);
         grad_weight_ = Global<T>(grad_weight);
         grad_.Init(pipe, grad);
-        pipe.InitBuffer(samples_, 2, kTileElements * sizeof(T));
+        pipe.InitBuffer(in_, 2, 2 * kTileElements * sizeof(T));
         pipe.InitBuffer(old_, 1, kTile * sizeof(T));
         pipe.InitBuffer(out_, 1, kTile * sizeof(T));
         pipe.InitBuffer(terms_, kTileElements * sizeof(T));
@@ -39,14 +39,16 @@ template <typename T> class DepthwiseGradWeight {
   private:
     // The first row of terms becomes the sum over the tile's rows.
     __aicore__ inline void SumRows(const ChannelTile &tile, int64_t j, int64_t tap) {
-        const LocalTensor<T> fetched = samples_.AllocTensor<T>();
+        const LocalTensor<T> fetched = in_.AllocTensor<T>();
         CopyIn(fetched, col_[ColElement(t_, tile, tap)], ColShape(t_, tile));
-        samples_.EnQue(fetched);
-        const LocalTensor<T> grad = grad_.Load(t_, tile, j);
-        const LocalTensor<T> samples = samples_.DeQue<T>();
+        grad_.Fetch(fetched[kTileElements], t_, tile, j);
+        in_.EnQue(fetched);
+        const LocalTensor<T> samples = in_.DeQue<T>();
+        const LocalTensor<T> grad = grad_.Turn(samples[kTileElements], tile);
         const LocalTensor<T> terms = terms_.Get<T>();
+        PipeBarrier<PIPE_V>();
         AscendC::Mul(terms, grad, samples, tile.channels, static_cast<uint8_t>(tile.rows), {1, 1, 1, 8, 8, 8});
-        samples_.FreeTensor(samples);
+        in_.FreeTensor(samples);
         PipeBarrier<PIPE_V>();
         for (uint32_t rows = tile.rows; rows > 1; rows = (rows + 1) / 2) {
             const uint32_t kept = (rows + 1) / 2;
@@ -66,7 +68,6 @@ template <typename T> class DepthwiseGradWeight {
             PipeBarrier<PIPE_V>();
         }
         AscendC::DataCopy(CarryAt(level), terms, kTile);
-        PipeBarrier<PIPE_V>();
     }
 
     __aicore__ inline void SumCarries(int64_t count) {
@@ -103,7 +104,7 @@ template <typename T> class DepthwiseGradWeight {
     GlobalTensor<T> col_;
     GlobalTensor<T> grad_weight_;
     GradTile grad_;
-    TQue<TPosition::VECIN, 2> samples_;
+    TQue<TPosition::VECIN, 2> in_; // samples, then grad
     TQue<TPosition::VECIN, 1> old_;
     TQue<TPosition::VECOUT, 1> out_;
     TBuf<TPosition::VECCALC> terms_;

@@ -15,6 +15,7 @@ template <typename T> class LayoutIn {
         pipe.InitBuffer(out_, 2, kTileElements * sizeof(float));
         pipe.InitBuffer(wide_, kTileElements * sizeof(float));
         transposer_.Init(pipe);
+        if constexpr (IsFloat<T>::value) PipeBarrier<PIPE_V>();
     }
 
     __aicore__ inline void Process() {

@@ -18,6 +18,7 @@ template <typename T> class LayoutOut {
         pipe.InitBuffer(sum_, kTileElements * sizeof(float));
         pipe.InitBuffer(wide_, kTileElements * sizeof(float));
         transposer_.Init(pipe);
+        PipeBarrier<PIPE_V>();
     }
 
     __aicore__ inline void Process() {

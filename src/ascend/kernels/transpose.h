@@ -53,7 +53,7 @@ class Tiles {
     int64_t column_tiles_;
 };
 
-// Transposes 64x64 tiles of floats by gathering.
+// Transposes 64x64 tiles of floats by gathering. A barrier of the vector pipe must stand between Init and the first Run.
 class Transposer {
   public:
     __aicore__ inline void Init(TPipe &pipe) {
@@ -67,7 +67,6 @@ class Transposer {
         PipeBarrier<PIPE_V>();
         for (uint32_t column = 0; column < kTile; ++column)
             AscendC::Adds(offsets[column * kTile], index, static_cast<int32_t>(column * sizeof(float)), kTile);
-        PipeBarrier<PIPE_V>();
     }
     // Vector pipe. dst [columns][64] = the transpose of src [64][64]; dst's columns beyond src's rows are not defined.
     __aicore__ inline void Run(const LocalTensor<float> &dst, const LocalTensor<float> &src, uint32_t columns) const {
