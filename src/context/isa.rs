@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use std::env;
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, OsString, c_char};
 
 /// Instruction sets, in the order of preference among those of one architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,10 +66,9 @@ impl Isa {
             let name = unsafe { CStr::from_ptr(max_isa) };
             Some(Self::parse("config->max_isa", &name.to_string_lossy())?)
         } else {
-            match env::var("DCN_MAX_ISA") {
-                Ok(name) if !name.is_empty() => Some(Self::parse("environment variable DCN_MAX_ISA", &name)?),
-                _ => None,
-            }
+            let name = env::var_os("DCN_MAX_ISA").filter(|name| !name.is_empty());
+            let parse = |name: OsString| Self::parse("environment variable DCN_MAX_ISA", &name.to_string_lossy());
+            name.map(parse).transpose()?
         };
         let allowed = |isa: &Self| isa.is_available() && cap.is_none_or(|cap| *isa <= cap);
         Ok(Self::ALL.into_iter().filter(allowed).max().unwrap_or(Self::Scalar))

@@ -4,6 +4,7 @@ use crate::abi::*;
 use crate::error::{Error, Result, require};
 use std::env;
 use std::ffi::CString;
+use std::io::{self, Write};
 
 /// Where lines go and which.
 pub struct Log {
@@ -29,10 +30,10 @@ impl Log {
             Error::argument("config->logger.reserved is not NULL, expected NULL")
         })?;
         let all = LEVELS.iter().fold(0, |bits, (_, level)| bits | 1 << level);
-        let levels = match env::var("DCN_VERBOSE") {
-            Ok(names) => requested(&names),
-            Err(_) if logger.log.is_some() => all,
-            Err(_) => 0,
+        let levels = match env::var_os("DCN_VERBOSE") {
+            Some(names) => requested(&names.to_string_lossy()),
+            None if logger.log.is_some() => all,
+            None => 0,
         };
         Ok(Self { logger: *logger, levels })
     }
@@ -48,9 +49,10 @@ impl Log {
             return;
         }
         let name = LEVELS.iter().find(|(_, l)| *l == level).map_or("?", |(name, _)| name);
-        let text = format!("deformconv,{name},{}", fields().replace(['\n', '\0'], " "));
+        let text = format!("deformconv,{name},{}", fields().replace(char::is_control, " "));
         match self.logger.log {
-            None => eprintln!("{text}"),
+            // One write, so that lines of several processes do not mix. A closed standard error is no reason to fail.
+            None => drop(io::stderr().write_all(format!("{text}\n").as_bytes())),
             Some(log) => {
                 let text = CString::new(text).unwrap_or_default();
                 // SAFETY: the host promised that its logger is callable; the string lives during the call.
@@ -60,7 +62,7 @@ impl Log {
     }
 }
 
-/// The levels named in DCN_VERBOSE: a comma-separated list, or "all"; "0" and "" are none.
+/// The levels named in DCN_VERBOSE: a comma-separated list, or "all". Other names, "0" for one, stand for none.
 fn requested(names: &str) -> u32 {
     let wanted = |name: &str| names.split(',').any(|part| part.trim() == name || part.trim() == "all");
     LEVELS.iter().filter(|(name, _)| wanted(name)).fold(0, |bits, (_, level)| bits | 1 << level)

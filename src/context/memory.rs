@@ -3,7 +3,7 @@
 use crate::abi::*;
 use crate::error::{Error, Result, require};
 use std::alloc::{Layout, alloc, dealloc};
-use std::ptr::NonNull;
+use std::ptr::{NonNull, without_provenance_mut};
 
 /// Alignment of every buffer: a cache line, which also serves the widest vectors.
 pub const ALIGN: usize = 64;
@@ -35,11 +35,9 @@ impl Memory {
     /// `size` uninitialised bytes, aligned to [`ALIGN`], freed on drop.
     pub fn allocate(&self, size: usize, purpose: &str) -> Result<Buffer> {
         let failed = || Error::out_of_memory(format!("{purpose}: allocating {size} bytes failed"));
-        if size == 0 {
-            return Ok(Buffer { ptr: NonNull::dangling(), size, memory: *self });
-        }
         let layout = Layout::from_size_align(size, ALIGN).map_err(|_| failed())?;
         let ptr = match self.0.alloc {
+            _ if size == 0 => without_provenance_mut(ALIGN),
             // SAFETY: the host promised a callable allocator.
             Some(alloc) => unsafe { alloc(self.0.ctx, size, ALIGN).cast::<u8>() },
             // SAFETY: size is not 0.
@@ -61,9 +59,20 @@ pub struct Buffer {
     memory: Memory,
 }
 
+// SAFETY: the block belongs to this buffer alone, and the allocator may be called from any thread.
+unsafe impl Send for Buffer {}
+// SAFETY: a shared buffer only tells where the block is and how long.
+unsafe impl Sync for Buffer {}
+
 impl Buffer {
+    /// A multiple of [`ALIGN`].
     pub fn as_ptr(&self) -> *mut u8 {
         self.ptr.as_ptr()
+    }
+
+    /// Bytes in the block.
+    pub fn size(&self) -> usize {
+        self.size
     }
 }
 

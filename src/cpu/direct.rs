@@ -3,36 +3,8 @@
 
 use super::element::{Compute, Element};
 use super::forward::ForwardPointers;
-use crate::plan::tiling::MAX_CHAIN;
+use super::sum::Sum;
 use crate::problem::{Problem, Tensor};
-
-/// Sums of sums: no chain of additions is longer than MAX_CHAIN, whatever the number of terms.
-struct Sum<C> {
-    levels: [C; 8],
-    counts: [usize; 8],
-}
-
-impl<C: Compute> Sum<C> {
-    fn new() -> Self {
-        Self { levels: [C::ZERO; 8], counts: [0; 8] }
-    }
-
-    fn add(&mut self, mut value: C) {
-        for (level, count) in self.levels.iter_mut().zip(&mut self.counts) {
-            *level += value;
-            *count += 1;
-            if *count < MAX_CHAIN {
-                return;
-            }
-            value = *level;
-            (*level, *count) = (C::ZERO, 0);
-        }
-    }
-
-    fn total(&self) -> C {
-        self.levels.iter().fold(C::ZERO, |total, &level| total + level)
-    }
-}
 
 /// Where an output element is.
 #[derive(Clone, Copy)]

@@ -1,19 +1,17 @@
 //! The fused forward pass: pack the weights unless the caller did, bring an image into the layout that sampling wants,
 //! compute its tiles.
 
-use super::element::Element;
-use super::kernels::{HasKernels, TransposeArgs};
-use super::pack::Pack;
-use super::tile::Tile;
+use super::element::{Compute, Element};
+use super::images::{Images, Pixels};
+use super::kernels::*;
+use super::pack::{Pack, panel_offset};
+use super::sampler::{Columns, Sampler, SamplerInput, Tile};
+use super::share::share;
 use crate::error::Result;
 use crate::exec::Team;
 use crate::plan::arena::LINE;
-use crate::plan::forward::{ForwardPlan, Image};
-use crate::problem::Tensor;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// Pixels that are transposed as one unit of work.
-const PIXELS_PER_UNIT: usize = 1024;
+use crate::plan::forward::ForwardPlan;
+use crate::plan::tiling::{DepthBlock, MAX_CHAIN};
 
 /// The pointers of one run; each covers what the plan's problem describes. `mask` and `bias` are NULL where absent.
 #[derive(Clone, Copy)]
@@ -30,13 +28,15 @@ pub struct ForwardPointers<T: Element> {
 }
 
 /// A run in progress: the plan and where everything is.
-pub struct Run<'a, T: HasKernels> {
-    pub plan: &'a ForwardPlan<T>,
-    pub tensors: ForwardPointers<T>,
-    pub packed: *const T::Compute,
+struct Run<'a, T: HasKernels> {
+    plan: &'a ForwardPlan<T>,
+    tensors: ForwardPointers<T>,
+    images: Images<'a, T>,
+    packed: *const T::Compute,
     /// Bias of every packed column, zeros where there is none.
-    pub bias: *const T::Compute,
-    workspace: *mut u8,
+    bias: *const T::Compute,
+    /// Scratch of the first worker; the others' follow.
+    scratch: *mut u8,
 }
 
 // SAFETY: tasks read the inputs, and write disjoint parts of y and of the workspace.
@@ -53,7 +53,16 @@ pub unsafe fn run<T: HasKernels>(plan: &ForwardPlan<T>, tensors: ForwardPointers
     let own_packed = workspace.wrapping_add(map.packed).cast::<T::Compute>();
     let packed = if tensors.packed.is_null() { own_packed.cast_const() } else { tensors.packed };
     let bias = workspace.wrapping_add(map.bias).cast::<T::Compute>();
-    let run = Run { plan, tensors, packed, bias: bias.cast_const(), workspace };
+    let images = Images {
+        x: &plan.problem.x,
+        data: tensors.x,
+        how: plan.image,
+        kernels: plan.kernels,
+        copies: workspace.wrapping_add(map.images),
+        copy_size: map.image_size,
+    };
+    let scratch = workspace.wrapping_add(map.scratch);
+    let run = Run { plan, tensors, images, packed, bias: bias.cast_const(), scratch };
     // SAFETY: the workspace has room for everything that its map places there; each part is written before it is read.
     unsafe {
         run.fill_bias(bias);
@@ -99,7 +108,7 @@ impl<T: HasKernels> Run<'_, T> {
                     // SAFETY: o is an output channel, and the bias is described, so its pointer is not NULL.
                     unsafe { (*self.tensors.bias.offset((o * bias.strides[0]) as isize)).to_compute() }
                 }
-                _ => super::element::Compute::ZERO,
+                _ => Compute::ZERO,
             };
             // SAFETY: the caller's promise.
             unsafe { *to.add(column) = value };
@@ -108,21 +117,20 @@ impl<T: HasKernels> Run<'_, T> {
 
     /// All threads share each image's work.
     unsafe fn tile_by_tile(&self, team: &Team) -> Result<()> {
-        let (n, tiles) = (self.plan.problem.geometry.n as usize, self.plan.tiles());
+        let (n, tiles, parts) = (self.plan.problem.geometry.n as usize, self.plan.tiles(), self.images.parts());
         for first in (0..n).step_by(self.plan.images_in_flight) {
             let images = self.plan.images_in_flight.min(n - first);
-            if self.plan.image == Image::Copied {
-                let parts = self.pixels().div_ceil(PIXELS_PER_UNIT);
-                share(team, self.plan.workers, images * parts, &|_, unit| {
-                    let (slot, part) = (unit / parts, unit % parts);
-                    // SAFETY: units write disjoint pixels of disjoint copies.
-                    unsafe { self.copy_pixels(first + slot, slot, part) };
-                })?;
-            }
+            share(team, self.plan.workers, images * parts, &|_, unit| {
+                let (slot, part) = (unit / parts, unit % parts);
+                // SAFETY: units write disjoint parts of disjoint copies.
+                unsafe { self.images.copy_part(first + slot, slot, part) };
+            })?;
             share(team, self.plan.workers, images * tiles, &|worker, unit| {
                 let (slot, tile) = (unit / tiles, unit % tiles);
                 // SAFETY: one task runs as each worker; units write disjoint positions of y.
-                unsafe { self.tile(worker).compute(first + slot, self.image(first + slot, slot), tile) };
+                unsafe {
+                    self.worker(worker).tile(self.plan.tile(first + slot, tile), self.images.pixels(first + slot, slot))
+                };
             })?;
         }
         Ok(())
@@ -130,96 +138,175 @@ impl<T: HasKernels> Run<'_, T> {
 
     /// Each thread takes the next image and does it alone.
     unsafe fn image_by_image(&self, team: &Team) -> Result<()> {
-        let parts = self.pixels().div_ceil(PIXELS_PER_UNIT);
         share(team, self.plan.workers, self.plan.problem.geometry.n as usize, &|worker, n| {
             // SAFETY: one task runs as each worker, with the copy and the scratch of that worker.
             unsafe {
-                if self.plan.image == Image::Copied {
-                    (0..parts).for_each(|part| self.copy_pixels(n, worker, part));
-                }
-                let mut scratch = self.tile(worker);
-                (0..self.plan.tiles()).for_each(|tile| scratch.compute(n, self.image(n, worker), tile));
+                (0..self.images.parts()).for_each(|part| self.images.copy_part(n, worker, part));
+                let mut state = self.worker(worker);
+                let pixels = self.images.pixels(n, worker);
+                (0..self.plan.tiles()).for_each(|tile| state.tile(self.plan.tile(n, tile), pixels));
             }
         })
     }
 
-    fn pixels(&self) -> usize {
-        (self.plan.problem.geometry.h * self.plan.problem.geometry.w) as usize
-    }
-
-    /// The scratch of a worker.
-    unsafe fn tile(&self, worker: usize) -> Tile<'_, T> {
-        let map = &self.plan.workspace;
+    /// A worker, on its scratch.
+    unsafe fn worker(&self, worker: usize) -> Worker<'_, T> {
+        let (plan, map) = (self.plan, &self.plan.scratch);
         // SAFETY: the workspace holds a scratch for each worker.
-        unsafe { Tile::new(self, self.workspace.add(map.scratch + worker * self.plan.scratch.size)) }
-    }
-
-    /// Where tiles sample image `n`: in x, or in the copy in `slot`.
-    unsafe fn image(&self, n: usize, slot: usize) -> (*const T::Compute, usize) {
-        // SAFETY: n is an image of x, slot one of the copies.
         unsafe {
-            match self.plan.image {
-                Image::Direct { pixel_stride } => {
-                    (image_of(&self.plan.problem.x, self.tensors.x, n).cast(), pixel_stride)
-                }
-                Image::Copied => (self.copy_of(slot).cast_const(), self.plan.problem.geometry.c as usize),
-            }
-        }
-    }
-
-    unsafe fn copy_of(&self, slot: usize) -> *mut T::Compute {
-        let map = &self.plan.workspace;
-        // SAFETY: slot is one of the images in flight.
-        unsafe { self.workspace.add(map.images + slot * map.image_size).cast() }
-    }
-
-    /// Copies one part of image `n` to the copy in `slot`, channels contiguous.
-    unsafe fn copy_pixels(&self, n: usize, slot: usize, part: usize) {
-        let x = &self.plan.problem.x;
-        let [_, c, _, w, _] = x.dims.map(|dim| dim as usize);
-        let [_, sc, sh, sw, _] = x.strides.map(|stride| stride as isize);
-        let first = part * PIXELS_PER_UNIT;
-        let pixels = PIXELS_PER_UNIT.min(self.pixels() - first);
-        // SAFETY: all pixels of this part are in the image and in the copy.
-        unsafe {
-            let image = image_of(x, self.tensors.x, n);
-            let to = self.copy_of(slot).add(first * c);
-            let flat = crate::plan::forward::flat_stride([x.dims[2], x.dims[3]], [x.strides[2], x.strides[3]]);
-            if flat == Some(1) && T::IS_COMPUTE {
-                let planes = image.add(first).cast();
-                let args = TransposeArgs { channels: c, pixels, planes, plane_stride: sc, to, pixel_stride: c };
-                (self.plan.kernels.planes_to_pixels)(&args);
-                return;
-            }
-            for pixel in 0..pixels {
-                let (y, x) = ((first + pixel) / w, (first + pixel) % w);
-                let from = image.offset(y as isize * sh + x as isize * sw);
-                for channel in 0..c {
-                    *to.add(pixel * c + channel) = (*from.offset(channel as isize * sc)).to_compute();
-                }
+            let scratch = self.scratch.add(worker * map.size);
+            let input = SamplerInput {
+                problem: &plan.problem,
+                kernels: plan.kernels,
+                offset: self.tensors.offset,
+                mask: self.tensors.mask,
+            };
+            Worker {
+                run: self,
+                sampler: Sampler::new(input, &map.sampler, scratch),
+                col: scratch.add(map.col).cast(),
+                acc: scratch.add(map.acc).cast(),
             }
         }
     }
 }
 
-/// # Safety
-///
-/// `n` is an image of the tensor at `pointer`.
-unsafe fn image_of<T>(tensor: &Tensor, pointer: *const T, n: usize) -> *const T {
-    // SAFETY: the caller's promise; extents fit an isize.
-    unsafe { pointer.offset(n as isize * tensor.strides[0] as isize) }
+/// One thread's part of a run.
+struct Worker<'a, T: HasKernels> {
+    run: &'a Run<'a, T>,
+    sampler: Sampler<'a, T>,
+    col: *mut T::Compute,
+    acc: *mut T::Compute,
 }
 
-/// Runs `body(worker, unit)` once for each unit in 0..units; workers take the next unit when they are done with one.
-fn share(team: &Team, workers: usize, units: usize, body: &(dyn Fn(usize, usize) + Sync)) -> Result<()> {
-    let next = AtomicUsize::new(0);
-    team.run(workers.min(team.size()).min(units), &|worker| {
-        loop {
-            let unit = next.fetch_add(1, Ordering::Relaxed);
-            if unit >= units {
+impl<T: HasKernels> Worker<'_, T> {
+    /// Computes y at the positions of a tile.
+    ///
+    /// # Safety
+    ///
+    /// The tile exists, `pixels` is its image, no other worker computes it.
+    unsafe fn tile(&mut self, tile: Tile, pixels: Pixels<T::Compute>) {
+        let plan = self.run.plan;
+        let tiling = &plan.tiling;
+        // SAFETY: the caller's promise; every step stays within the tile.
+        unsafe {
+            self.sampler.place(tile);
+            for group in 0..plan.problem.geometry.groups as usize {
+                for first_panel in (0..tiling.panels).step_by(tiling.panel_block) {
+                    let panels = tiling.panel_block.min(tiling.panels - first_panel);
+                    for (number, block) in tiling.depth_blocks().enumerate() {
+                        self.sample(group, &block, pixels);
+                        for panel in 0..panels {
+                            let packed = panel_offset(tiling, group, &block, first_panel + panel);
+                            self.multiply(tile, &block, panel, packed, number % MAX_CHAIN != 0);
+                        }
+                        self.carry(tile, number + 1, panels);
+                    }
+                    for panel in 0..panels {
+                        self.store(tile, group, first_panel + panel, panel);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Samples a block of taps and channels of a group.
+    unsafe fn sample(&mut self, group: usize, block: &DepthBlock, pixels: Pixels<T::Compute>) {
+        let tiling = &self.run.plan.tiling;
+        let columns = Columns {
+            first_tap: block.first_tap,
+            taps: block.taps,
+            first_channel: group * tiling.channels + block.first_channel,
+            channels: block.channels,
+        };
+        // SAFETY: the block exists, and the im2col tile has room for it.
+        unsafe { self.sampler.sample(pixels, &columns, self.col, tiling.col_stride()) };
+    }
+
+    /// One panel of output channels: accumulators += im2col tile * packed weights.
+    unsafe fn multiply(&mut self, tile: Tile, block: &DepthBlock, panel: usize, packed: usize, accumulate: bool) {
+        let tiling = &self.run.plan.tiling;
+        // SAFETY: the panel exists in the packed weights and in the accumulators.
+        unsafe {
+            (self.run.plan.kernels.multiply)(&MultiplyArgs {
+                rows: tile.positions,
+                depth: block.depth(),
+                left: self.col,
+                left_stride: tiling.col_stride(),
+                right: self.run.packed.add(packed),
+                right_stride: tiling.columns,
+                acc: self.acc(0, panel),
+                acc_stride: tiling.columns,
+                accumulate,
+            });
+        }
+    }
+
+    /// After `blocks` blocks: adds full chains of one level of accumulators into the next, all of them at the end.
+    unsafe fn carry(&mut self, tile: Tile, blocks: usize, panels: usize) {
+        let tiling = &self.run.plan.tiling;
+        let last = blocks == tiling.depth_block_count();
+        let mut count = blocks;
+        for level in 0..tiling.levels - 1 {
+            if !last && !count.is_multiple_of(MAX_CHAIN) {
                 break;
             }
-            body(worker, unit);
+            count = count.div_ceil(MAX_CHAIN);
+            let add = !(count - 1).is_multiple_of(MAX_CHAIN);
+            let elements = tile.positions * tiling.columns;
+            for panel in 0..panels {
+                // SAFETY: both levels exist, and the panel in both.
+                unsafe {
+                    let from = self.acc(level, panel);
+                    let to = self.acc(level + 1, panel);
+                    for i in 0..elements {
+                        *to.add(i) = if add { *to.add(i) + *from.add(i) } else { *from.add(i) };
+                    }
+                }
+            }
         }
-    })
+    }
+
+    /// The accumulators of a panel.
+    unsafe fn acc(&self, level: usize, panel: usize) -> *mut T::Compute {
+        let tiling = &self.run.plan.tiling;
+        // SAFETY: the caller names a level and a panel of the tile.
+        unsafe { self.acc.add(level * tiling.acc_level() + panel * tiling.positions * tiling.columns) }
+    }
+
+    /// Writes one panel of output channels, with bias.
+    unsafe fn store(&mut self, tile: Tile, group: usize, panel: usize, slot: usize) {
+        let plan = self.run.plan;
+        let (tiling, y) = (&plan.tiling, &plan.problem.y);
+        let per_group = plan.problem.geometry.outputs_per_group() as usize;
+        let columns = tiling.columns.min(per_group - panel * tiling.columns);
+        let o = (group * per_group + panel * tiling.columns) as isize;
+        let [sn, so, sh, sw, _] = y.strides.map(|stride| stride as isize);
+        // SAFETY: the output channels and positions exist in y, the panel in the accumulators and in the bias.
+        unsafe {
+            let acc = self.acc(tiling.levels - 1, slot);
+            let bias = self.run.bias.add((group * tiling.panels + panel) * tiling.columns);
+            let channels = self.run.tensors.y.offset(tile.n as isize * sn + o * so);
+            if plan.writes_planes {
+                (plan.kernels.store_planes)(&StorePlanesArgs {
+                    positions: tile.positions,
+                    columns,
+                    acc,
+                    bias,
+                    y: channels.add(tile.first).cast(),
+                    plane_stride: so,
+                });
+                return;
+            }
+            let out_w = y.dims[3] as usize;
+            for p in 0..tile.positions {
+                let (row, column) = ((tile.first + p) / out_w, (tile.first + p) % out_w);
+                let to = channels.offset(row as isize * sh + column as isize * sw);
+                for k in 0..columns {
+                    let value = *acc.add(p * tiling.columns + k) + *bias.add(k);
+                    *to.offset(k as isize * so) = T::from_compute(value);
+                }
+            }
+        }
+    }
 }

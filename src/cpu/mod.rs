@@ -1,15 +1,19 @@
-//! The CPU backend. [`forward`] reads like the formula and calls the kernels of one row of the kernel table; the bodies
+//! The CPU backend. [`forward`] and [`backward`] read like the formula and call the kernels of one row of the kernel table; the bodies
 //! of the vector kernels are in [`kernels`], what they need of an instruction set in [`simd`].
 
 #[cfg(target_arch = "x86_64")]
 pub mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub mod avx512;
+pub mod backward;
 pub mod direct;
 pub mod element;
 pub mod forward;
+mod images;
 pub mod kernels;
 mod pack;
+pub mod sampler;
 pub mod scalar;
+mod share;
 pub mod simd;
-mod tile;
+mod sum;

@@ -41,6 +41,8 @@ pub trait Simd: Copy {
     /// the result fits an i32.
     unsafe fn store_pixel_index(y: Self, x: Self, width: i32, mask: Self::Mask, to: *mut i32);
 
+    /// The sum of the lanes of each vector, always in the same order.
+    unsafe fn sums(vectors: [Self; 4]) -> [Self::Scalar; 4];
     /// Transposes the square of the first LANES vectors of `block`, in registers.
     unsafe fn transpose(block: &mut [Self; MAX_LANES]);
 }

@@ -53,6 +53,41 @@ pub fn check_forward(problem: &Problem, facts: &Facts, args: &dcn_forward_args) 
     enough("workspace_size", args.workspace, args.workspace_size, facts.workspace_size)
 }
 
+pub fn check_backward(problem: &Problem, facts: &Facts, args: &dcn_backward_args) -> Result<()> {
+    const ALL: u32 = DCN_GRAD_X | DCN_GRAD_OFFSET | DCN_GRAD_MASK | DCN_GRAD_WEIGHT | DCN_GRAD_BIAS;
+    require(args.reserved0 == 0, || Error::argument(format!("args->reserved0 is {}, expected 0", args.reserved0)))?;
+    require(args.accumulate & !ALL == 0, || {
+        Error::argument(format!("args->accumulate is {:#x}, expected a combination of DCN_GRAD_...", args.accumulate))
+    })?;
+    no_stream(args.stream)?;
+    let mut weight = read("args->weight", &problem.weight, args.weight);
+    // With packed weights the weights are not read.
+    if !args.packed_weight.is_null() {
+        weight.what = What::Bytes(0);
+    }
+    let gradient = |name, tensor, pointer: *mut c_void| Operand {
+        access: Access::Write,
+        optional: true,
+        ..read_optional(name, tensor, pointer)
+    };
+    check_operands(&[
+        read("args->x", &problem.x, args.x),
+        read("args->offset", &problem.offset, args.offset),
+        read_optional("args->mask", &problem.mask, args.mask),
+        weight,
+        bytes("args->packed_weight", args.packed_weight, facts.packed_size, Access::Read),
+        read("args->grad_y", &problem.grad_y, args.grad_y),
+        gradient("args->grad_x", &Some(problem.grad_x), args.grad_x),
+        gradient("args->grad_offset", &Some(problem.grad_offset), args.grad_offset),
+        gradient("args->grad_mask", &problem.grad_mask, args.grad_mask),
+        gradient("args->grad_weight", &Some(problem.grad_weight), args.grad_weight),
+        gradient("args->grad_bias", &Some(problem.grad_bias), args.grad_bias),
+        bytes("args->workspace", args.workspace, facts.workspace_size, Access::Write),
+    ])?;
+    enough("packed_weight_size", args.packed_weight, args.packed_weight_size, facts.packed_size)?;
+    enough("workspace_size", args.workspace, args.workspace_size, facts.workspace_size)
+}
+
 pub fn check_pack(problem: &Problem, facts: &Facts, args: &dcn_pack_args) -> Result<()> {
     require(args.reserved0 == 0, || Error::argument(format!("args->reserved0 is {}, expected 0", args.reserved0)))?;
     no_stream(args.stream)?;

@@ -1,6 +1,6 @@
 //! The direct pass, planned: no tiles, no workspace; rows of y are shared by the threads.
 
-use super::implementations::{Facts, Forward, pointers};
+use super::implementations::{Facts, Pass, pointers};
 use super::packed::{HEADER_SIZE, layout_id};
 use crate::abi::*;
 use crate::context::Isa;
@@ -32,7 +32,7 @@ impl<T: Element> DirectPlan<T> {
     }
 }
 
-impl<T: Element> Forward for DirectPlan<T> {
+impl<T: Element> Pass<dcn_forward_args> for DirectPlan<T> {
     fn facts(&self) -> Facts {
         let shape = self.packed_weight.dims.map(|dim| dim as usize);
         Facts {

@@ -1,40 +1,17 @@
 //! The fused forward pass, decided: kernels, tiles, where x and y are read and written directly, the workspace map.
 
 use super::arena::{Arena, LINE};
+use super::maps::{Image, SamplerMap, image_size, is_planes};
 use super::tiling::Tiling;
-use crate::cpu::kernels::{HasKernels, Kernels, POSITION_PADDING};
+use crate::cpu::kernels::{HasKernels, Kernels};
+use crate::cpu::sampler::Tile;
 use crate::error::Result;
-use crate::problem::{Problem, Tensor};
-
-/// How the fused pass reads x.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Image {
-    /// Channels are contiguous and pixels evenly spaced: sampled where it is.
-    Direct { pixel_stride: usize },
-    /// Copied to the workspace, channels contiguous, an image at a time.
-    Copied,
-}
-
-/// How the fused pass writes y.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Positions of a channel are neighbours (NCHW).
-    Planes,
-    /// Anything else (NHWC included): element by element along the strides.
-    Strided,
-}
+use crate::problem::Problem;
 
 /// Byte offsets of one thread's scratch, within that scratch.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ScratchMap {
-    pub base_y: usize,
-    pub base_x: usize,
-    pub offset_y: usize,
-    pub offset_x: usize,
-    pub mask: usize,
-    pub tags: usize,
-    pub index: usize,
-    pub weight: usize,
+    pub sampler: SamplerMap,
     pub col: usize,
     pub acc: usize,
     pub size: usize,
@@ -56,7 +33,8 @@ pub struct ForwardPlan<T: HasKernels> {
     pub kernels: &'static Kernels<T::Compute>,
     pub tiling: Tiling,
     pub image: Image,
-    pub output: Output,
+    /// y is written by the kernel for planes (NCHW); else element by element along its strides.
+    pub writes_planes: bool,
     /// Threads that work at once, each with its scratch.
     pub workers: usize,
     /// Images worked on at once, each with its copy where x is copied.
@@ -89,8 +67,8 @@ impl<T: HasKernels> ForwardPlan<T> {
             problem: *problem,
             kernels,
             tiling,
-            image: image::<T>(&problem.x),
-            output: output::<T>(&problem.y),
+            image: Image::new::<T>(&problem.x),
+            writes_planes: is_planes::<T>(&problem.y),
             workers,
             images_in_flight,
             image_per_worker,
@@ -103,43 +81,30 @@ impl<T: HasKernels> ForwardPlan<T> {
         Ok(plan)
     }
 
-    /// Elements of an array with one value for each position of a tile.
-    pub fn position_stride(&self) -> usize {
-        (self.tiling.positions + POSITION_PADDING).next_multiple_of(POSITION_PADDING)
-    }
-
     pub fn tiles(&self) -> usize {
         (self.problem.geometry.positions() as usize).div_ceil(self.tiling.positions)
     }
 
+    /// Tile number `tile` of image `n`.
+    pub fn tile(&self, n: usize, tile: usize) -> Tile {
+        let first = tile * self.tiling.positions;
+        Tile { n, first, positions: self.tiling.positions.min(self.problem.geometry.positions() as usize - first) }
+    }
+
     fn map_scratch(&self) -> Result<ScratchMap> {
-        let (stride, slots) = (self.position_stride(), self.tiling.coordinate_slots);
+        let tiling = &self.tiling;
         let mut arena = Arena::default();
         Ok(ScratchMap {
-            base_y: arena.take::<T::Compute>(stride)?,
-            base_x: arena.take::<T::Compute>(stride)?,
-            offset_y: arena.take::<T::Compute>(stride)?,
-            offset_x: arena.take::<T::Compute>(stride)?,
-            mask: arena.take::<T::Compute>(stride)?,
-            tags: arena.take::<u64>(slots)?,
-            index: arena.take::<i32>(slots * 4 * stride)?,
-            weight: arena.take::<T::Compute>(slots * 4 * stride)?,
-            col: arena.take::<T::Compute>(self.tiling.positions * self.tiling.col_stride())?,
-            acc: arena.take::<T::Compute>(self.tiling.levels * self.tiling.acc_level())?,
+            sampler: SamplerMap::new::<T::Compute>(&mut arena, tiling.positions, tiling.coordinate_slots)?,
+            col: arena.take::<T::Compute>(tiling.positions * tiling.col_stride())?,
+            acc: arena.take::<T::Compute>(tiling.levels * tiling.acc_level())?,
             size: arena.size(),
         })
     }
 
     fn map_workspace(&self) -> Result<WorkspaceMap> {
         let g = &self.problem.geometry;
-        let image_size = match self.image {
-            Image::Direct { .. } => 0,
-            Image::Copied => {
-                let mut image = Arena::default();
-                image.take::<T::Compute>((g.c * g.h * g.w) as usize)?;
-                image.size()
-            }
-        };
+        let image_size = if self.image == Image::Copied { image_size::<T>(&self.problem.x)? } else { 0 };
         let mut arena = Arena::default();
         let bias = arena.take::<T::Compute>(g.groups as usize * self.tiling.panels * self.tiling.columns)?;
         let packed = arena.take::<T::Compute>(self.packed_len)?;
@@ -147,32 +112,5 @@ impl<T: HasKernels> ForwardPlan<T> {
         let scratch = arena.take_bytes(self.scratch.size * self.workers)?;
         // The caller's workspace may have any alignment.
         Ok(WorkspaceMap { bias, packed, images, image_size, scratch, size: arena.size() + LINE - 1 })
-    }
-}
-
-fn image<T: HasKernels>(x: &Tensor) -> Image {
-    let [_, c, h, w, _] = x.dims;
-    let [_, sc, sh, sw, _] = x.strides;
-    match flat_stride([h, w], [sh, sw]) {
-        Some(stride @ 0..) if T::IS_COMPUTE && (sc == 1 || c == 1) => Image::Direct { pixel_stride: stride as usize },
-        _ => Image::Copied,
-    }
-}
-
-fn output<T: HasKernels>(y: &Tensor) -> Output {
-    let [_, _, h, w, _] = y.dims;
-    let [_, _, sh, sw, _] = y.strides;
-    let planes = T::IS_COMPUTE && flat_stride([h, w], [sh, sw]) == Some(1);
-    if planes { Output::Planes } else { Output::Strided }
-}
-
-/// The stride from one element of a plane to the next, row after row, if it is the same everywhere. A plane of one
-/// element has any; 1 is as good as another.
-pub fn flat_stride([h, w]: [i64; 2], [sh, sw]: [i64; 2]) -> Option<i64> {
-    match (h, w) {
-        (1, 1) => Some(1),
-        (_, 1) => Some(sh),
-        (1, _) => Some(sw),
-        _ => (sh == w * sw).then_some(sw),
     }
 }

@@ -1,16 +1,18 @@
 //! The ordered list of implementations. A plan takes the first that fits; why the others were passed over is logged.
 
+use super::backward::BackwardPlan;
 use super::direct::DirectPlan;
 use super::forward::ForwardPlan;
 use super::packed::{HEADER_SIZE, PackedHeader, layout_id};
 use crate::abi::*;
 use crate::context::{Context, Isa};
+use crate::cpu::backward::{self, BackwardPointers};
 use crate::cpu::element::Element;
 use crate::cpu::forward::{self as fused, ForwardPointers};
-use crate::cpu::kernels::HasKernels;
+use crate::cpu::kernels::{HasKernels, Kernels};
 use crate::error::{Error, Result};
 use crate::exec::Team;
-use crate::problem::{DType, Problem};
+use crate::problem::{DType, Geometry, Problem};
 use std::ffi::{CStr, c_void};
 
 /// What is known of an implementation once it is planned.
@@ -32,8 +34,8 @@ impl Facts {
     }
 }
 
-/// A planned forward pass.
-pub trait Forward: Send + Sync {
+/// A planned pass, run with arguments of type A.
+pub trait Pass<A>: Send + Sync {
     fn facts(&self) -> Facts;
 
     /// # Safety
@@ -45,40 +47,74 @@ pub trait Forward: Send + Sync {
     ///
     /// The pointers cover what the problem describes, `workspace` has `workspace_size` bytes; packed weights, where
     /// given, were checked.
-    unsafe fn run(&self, args: &dcn_forward_args, workspace: *mut u8, team: &Team) -> Result<()>;
+    unsafe fn run(&self, args: &A, workspace: *mut u8, team: &Team) -> Result<()>;
 }
 
+pub type Forward = dyn Pass<dcn_forward_args>;
+pub type Backward = dyn Pass<dcn_backward_args>;
+
 /// The forward implementation for a problem.
-pub fn forward(problem: &Problem, context: &Context) -> Result<Box<dyn Forward>> {
+pub fn forward(problem: &Problem, context: &Context) -> Result<Box<Forward>> {
     match problem.dtype {
         DType::F32 => forward_of::<f32>(problem, context),
         DType::F64 => forward_of::<f64>(problem, context),
-        DType::F16 | DType::Bf16 => Err(Error::unsupported(format!(
-            "x.dtype is {}, expected DCN_F32 or DCN_F64 in this release",
-            problem.dtype.name()
-        ))),
+        DType::F16 | DType::Bf16 => Err(unsupported_dtype(problem)),
     }
 }
 
-fn forward_of<T: HasKernels>(problem: &Problem, context: &Context) -> Result<Box<dyn Forward>> {
-    let log = |kernel: &CStr, outcome: &str| {
-        let kernel = kernel.to_string_lossy();
-        context.log.line(DCN_LOG_DISPATCH, || format!("plan,forward,{kernel},{outcome},{}", shape(problem)));
-    };
-    let (h, w) = (problem.geometry.h, problem.geometry.w);
-    for kernels in T::TABLE {
-        if kernels.isa > context.isa || !kernels.isa.is_available() {
-            log(kernels.name, "passed over: instruction set");
-        } else if h * w > i64::from(i32::MAX) {
-            log(kernels.name, "passed over: H * W does not fit 31 bits");
-        } else {
-            log(kernels.name, "chosen");
-            return Ok(Box::new(ForwardPlan::<T>::new(problem, kernels, context.threads.concurrency())?));
-        }
+/// The backward implementation for a problem.
+pub fn backward(problem: &Problem, context: &Context) -> Result<Box<Backward>> {
+    match problem.dtype {
+        DType::F32 => backward_of::<f32>(problem, context),
+        DType::F64 => backward_of::<f64>(problem, context),
+        DType::F16 | DType::Bf16 => Err(unsupported_dtype(problem)),
     }
-    let direct = DirectPlan::<T>::new(problem, context.threads.concurrency());
-    log(direct.facts().kernel, "chosen");
-    Ok(Box::new(direct))
+}
+
+fn unsupported_dtype(problem: &Problem) -> Error {
+    let dtype = problem.dtype.name();
+    Error::unsupported(format!("x.dtype is {dtype}, expected DCN_F32 or DCN_F64 in this release"))
+}
+
+fn forward_of<T: HasKernels>(problem: &Problem, context: &Context) -> Result<Box<Forward>> {
+    let threads = context.threads.concurrency();
+    match kernels_for::<T>("forward", problem, context) {
+        Some(kernels) => Ok(Box::new(ForwardPlan::<T>::new(problem, kernels, threads)?)),
+        None => Ok(Box::new(DirectPlan::<T>::new(problem, threads))),
+    }
+}
+
+fn backward_of<T: HasKernels>(problem: &Problem, context: &Context) -> Result<Box<Backward>> {
+    let kernels = kernels_for::<T>("backward", problem, context).ok_or_else(|| {
+        let Geometry { h, w, .. } = problem.geometry;
+        Error::unsupported(format!("x is {h} x {w} pixels, expected at most 2^31 - 1 for the backward pass"))
+    })?;
+    Ok(Box::new(BackwardPlan::<T>::new(problem, kernels, context.threads.concurrency())?))
+}
+
+/// The first row of the kernel table that fits; None if none does.
+fn kernels_for<T: HasKernels>(
+    pass: &str,
+    problem: &Problem,
+    context: &Context,
+) -> Option<&'static Kernels<T::Compute>> {
+    let refusal = |kernels: &Kernels<T::Compute>| {
+        if kernels.isa > context.isa || !kernels.isa.is_available() {
+            Some("passed over: instruction set")
+        } else if problem.geometry.h * problem.geometry.w > i64::from(i32::MAX) {
+            Some("passed over: H * W does not fit 31 bits")
+        } else {
+            None
+        }
+    };
+    T::TABLE.iter().copied().find(|kernels| {
+        let refusal = refusal(kernels);
+        context.log.line(DCN_LOG_DISPATCH, || {
+            let (name, outcome) = (kernels.name.to_string_lossy(), refusal.unwrap_or("chosen"));
+            format!("plan,{pass},{name},{outcome},{}", shape(problem))
+        });
+        refusal.is_none()
+    })
 }
 
 /// A problem in one comma-free word for log lines.
@@ -107,25 +143,26 @@ pub fn shape(problem: &Problem) -> String {
     )
 }
 
+/// What follows the header of packed weights; NULL where there are none.
+fn behind_header<C>(packed: *const c_void) -> *const C {
+    if packed.is_null() { std::ptr::null() } else { packed.cast::<u8>().wrapping_add(HEADER_SIZE).cast() }
+}
+
 /// The typed pointers of a run.
 pub fn pointers<T: Element>(args: &dcn_forward_args, workspace: *mut u8) -> ForwardPointers<T> {
-    let packed = match args.packed_weight.is_null() {
-        true => std::ptr::null(),
-        false => args.packed_weight.cast::<u8>().wrapping_add(HEADER_SIZE).cast(),
-    };
     ForwardPointers {
         x: args.x.cast(),
         offset: args.offset.cast(),
         mask: args.mask.cast(),
         weight: args.weight.cast(),
-        packed,
+        packed: behind_header(args.packed_weight),
         bias: args.bias.cast(),
         y: args.y.cast(),
         workspace,
     }
 }
 
-impl<T: HasKernels> Forward for ForwardPlan<T> {
+impl<T: HasKernels> Pass<dcn_forward_args> for ForwardPlan<T> {
     fn facts(&self) -> Facts {
         let g = &self.problem.geometry;
         let [taps, channels, columns] = self.tiling.packed_layout();
@@ -158,5 +195,54 @@ impl<T: HasKernels> Forward for ForwardPlan<T> {
     unsafe fn run(&self, args: &dcn_forward_args, workspace: *mut u8, team: &Team) -> Result<()> {
         // SAFETY: the caller's promise.
         unsafe { fused::run(self, pointers(args, workspace), team) }
+    }
+}
+
+impl<T: HasKernels> Pass<dcn_backward_args> for BackwardPlan<T> {
+    fn facts(&self) -> Facts {
+        let g = &self.problem.geometry;
+        let shape = [g.o, g.groups, g.channels_per_group(), g.kernel_h, g.kernel_w].map(|size| size as usize);
+        let size = size_of::<T::Compute>();
+        Facts {
+            kernel: self.kernels.name,
+            isa: self.kernels.isa,
+            workers: self.workers,
+            tile_positions: self.positions,
+            workspace_size: self.workspace.size,
+            packed_size: HEADER_SIZE + self.channels.packed_len() * size,
+            packed_layout: layout_id(
+                DCN_PASS_BACKWARD,
+                T::DTYPE.name(),
+                &[&shape[..], &self.channels.packed_layout(), &[size]].concat(),
+            ),
+        }
+    }
+
+    unsafe fn pack(&self, weight: *const c_void, packed: *mut c_void, team: &Team) -> Result<()> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.facts().packed_header().write(packed.cast());
+            backward::pack(self, weight.cast(), packed.cast::<u8>().add(HEADER_SIZE).cast(), team)
+        }
+    }
+
+    unsafe fn run(&self, args: &dcn_backward_args, workspace: *mut u8, team: &Team) -> Result<()> {
+        let tensors = BackwardPointers::<T> {
+            x: args.x.cast(),
+            offset: args.offset.cast(),
+            mask: args.mask.cast(),
+            weight: args.weight.cast(),
+            packed: behind_header(args.packed_weight),
+            grad_y: args.grad_y.cast(),
+            grad_x: args.grad_x.cast(),
+            grad_offset: args.grad_offset.cast(),
+            grad_mask: args.grad_mask.cast(),
+            grad_weight: args.grad_weight.cast(),
+            grad_bias: args.grad_bias.cast(),
+            accumulate: args.accumulate,
+            workspace,
+        };
+        // SAFETY: the caller's promise.
+        unsafe { backward::run(self, tensors, team) }
     }
 }

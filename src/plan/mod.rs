@@ -1,15 +1,19 @@
 //! A checked problem and how it will be computed. Immutable.
 //!
 //! - [`implementations`]: the ordered list that a plan takes the first fitting entry of;
-//! - [`forward`], [`tiling`], [`arena`]: the fused forward pass decided: cuts and workspace; [`direct`]: the last resort;
+//! - [`forward`], [`tiling`], [`maps`], [`arena`]: the fused forward pass decided: cuts and workspace; [`direct`]: the last resort;
+//! - [`backward`], [`cuts`]: the fused backward pass decided;
 //! - [`packed`]: the header of packed weights;
 //! - [`arguments`]: the pointers of a run, checked.
 
 pub mod arena;
 mod arguments;
+pub mod backward;
+pub mod cuts;
 mod direct;
 pub mod forward;
 mod implementations;
+pub mod maps;
 mod packed;
 pub mod tiling;
 
@@ -17,7 +21,8 @@ use crate::abi::*;
 use crate::context::{Buffer, Context};
 use crate::error::{Error, Result, require};
 use crate::problem::{Backend, Problem};
-use implementations::Forward;
+use implementations::{Backward, Facts, Forward, Pass};
+use std::ffi::c_void;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -25,113 +30,164 @@ use std::time::Instant;
 pub struct Plan {
     context: Arc<Context>,
     problem: Problem,
-    forward: Option<Box<dyn Forward>>,
+    forward: Option<Box<Forward>>,
+    backward: Option<Box<Backward>>,
 }
 
 impl Plan {
     pub fn new(context: Arc<Context>, description: &dcn_problem) -> Result<Self> {
-        let log = |error: &Error| {
-            context.log.line(DCN_LOG_CHECK, || format!("plan,refused,{},{}", error.status, error.message));
-        };
-        let problem = Problem::new(description).inspect_err(log)?;
+        Self::decide(&context, description)
+            .map(|(problem, forward, backward)| Self { context: context.clone(), problem, forward, backward })
+            .inspect_err(|error| {
+                let Error { status, message } = error;
+                context.log.line(DCN_LOG_CHECK, || format!("plan,refused,{status},{message}"));
+            })
+    }
+
+    #[allow(clippy::type_complexity, reason = "the parts of a plan, on their way into it")]
+    fn decide(
+        context: &Context,
+        description: &dcn_problem,
+    ) -> Result<(Problem, Option<Box<Forward>>, Option<Box<Backward>>)> {
+        let problem = Problem::new(description)?;
         if problem.backend != Backend::Cpu {
-            backend_status(DCN_BACKEND_ASCEND).inspect_err(log)?;
+            backend_status(DCN_BACKEND_ASCEND)?;
         }
-        let wanted = problem.passes & 1 << DCN_PASS_FORWARD != 0;
-        let forward = if wanted { Some(implementations::forward(&problem, &context).inspect_err(log)?) } else { None };
-        Ok(Self { context, problem, forward })
+        let wants = |pass: dcn_pass| problem.passes & 1 << pass != 0;
+        let forward = wants(DCN_PASS_FORWARD).then(|| implementations::forward(&problem, context)).transpose()?;
+        let backward = wants(DCN_PASS_BACKWARD).then(|| implementations::backward(&problem, context)).transpose()?;
+        Ok((problem, forward, backward))
     }
 
     pub fn info(&self) -> dcn_plan_info {
-        let forward = self.forward.as_deref().map(Forward::facts);
+        let forward = self.forward.as_deref().map(Pass::facts);
+        let backward = self.backward.as_deref().map(Pass::facts);
+        let either = forward.or(backward);
+        let workers = [forward, backward].into_iter().flatten().map(|facts| facts.workers).max();
         dcn_plan_info {
             struct_size: size_of::<dcn_plan_info>(),
-            isa: forward.map_or(c"scalar", |facts| facts.isa.name()).as_ptr(),
+            isa: either.map_or(c"", |facts| facts.isa.name()).as_ptr(),
             forward_kernel: forward.map_or(c"", |facts| facts.kernel).as_ptr(),
-            backward_kernel: c"".as_ptr(),
+            backward_kernel: backward.map_or(c"", |facts| facts.kernel).as_ptr(),
             forward_flops: self.problem.forward_flops(),
             backward_flops: self.problem.forward_flops().saturating_mul(2),
-            packed_layout: [forward.map_or(0, |facts| facts.packed_layout), 0],
-            tile_positions: forward.map_or(0, |facts| facts.tile_positions as u32),
-            max_tasks: forward.map_or(0, |facts| facts.workers as u32),
+            packed_layout: [forward, backward].map(|facts| facts.map_or(0, |facts| facts.packed_layout)),
+            tile_positions: either.map_or(0, |facts| facts.tile_positions as u32),
+            max_tasks: workers.unwrap_or(0) as u32,
         }
     }
 
     pub fn workspace_size(&self, pass: dcn_pass) -> Result<usize> {
-        Ok(self.pass(pass)?.facts().workspace_size)
+        Ok(self.facts(pass)?.workspace_size)
     }
 
     pub fn packed_weight_size(&self, pass: dcn_pass) -> Result<usize> {
-        Ok(self.pass(pass)?.facts().packed_size)
+        Ok(self.facts(pass)?.packed_size)
     }
 
     /// # Safety
     ///
     /// The pointers must be NULL or cover the weights and `packed_size` bytes.
     pub unsafe fn pack_weight(&self, args: &dcn_pack_args) -> Result<()> {
-        let forward = self.pass(args.pass)?;
-        arguments::check_pack(&self.problem, &forward.facts(), args)?;
-        // SAFETY: checked as far as can be, and the caller's promise for the rest.
-        let args = Crossing(args);
-        self.context.threads.enter(false, |team| unsafe { forward.pack(args.get().weight, args.get().packed, team) })
+        arguments::check_pack(&self.problem, &self.facts(args.pass)?, args)?;
+        let (pass, call) = (args.pass, Crossing((args.weight, args.packed)));
+        self.context.threads.enter(false, |team| {
+            let (weight, packed) = call.get();
+            // SAFETY: checked as far as can be, and the caller's promise for the rest.
+            unsafe {
+                match pass {
+                    DCN_PASS_FORWARD => self.forward_pass()?.pack(weight, packed, team),
+                    _ => self.backward_pass()?.pack(weight, packed, team),
+                }
+            }
+        })
     }
 
     /// # Safety
     ///
     /// The pointers must be NULL or cover what the problem describes, and the workspace its size.
     pub unsafe fn forward(&self, args: &dcn_forward_args) -> Result<()> {
-        let log = &self.context.log;
-        let start = log.wants(DCN_LOG_PROFILE).then(Instant::now);
-        // SAFETY: the caller's promise.
-        let outcome = unsafe { self.run_forward(args) };
-        match &outcome {
-            Err(error) => log.line(DCN_LOG_ERROR, || format!("forward,{},{}", error.status, error.message)),
-            Ok(()) => log.line(DCN_LOG_PROFILE, || {
-                let kernel = self.forward.as_ref().map_or("", |forward| forward.facts().kernel.to_str().unwrap_or(""));
-                let time = start.map_or(0.0, |start| start.elapsed().as_secs_f64() * 1e3);
-                format!("forward,{kernel},{},{time:.3} ms", implementations::shape(&self.problem))
-            }),
-        }
-        outcome
-    }
-
-    unsafe fn run_forward(&self, args: &dcn_forward_args) -> Result<()> {
-        let forward = self.pass(DCN_PASS_FORWARD)?;
-        let facts = forward.facts();
-        arguments::check_forward(&self.problem, &facts, args)?;
-        // SAFETY: the caller's promise; the sizes were checked.
-        unsafe {
-            if !args.packed_weight.is_null() {
-                facts.packed_header().check(args.packed_weight.cast())?;
-            }
-            let own = self.own_workspace(args.workspace.is_null(), facts.workspace_size)?;
-            let workspace = own.as_ref().map_or(args.workspace.cast(), Buffer::as_ptr);
-            let run = Crossing((args, workspace));
-            self.context.threads.enter(facts.workers > 1, |team| forward.run(run.get().0, run.get().1, team))
-        }
-    }
-
-    /// A workspace from the context's allocator where the caller gave none.
-    fn own_workspace(&self, needed: bool, size: usize) -> Result<Option<Buffer>> {
-        needed.then(|| self.context.memory.allocate(size, "workspace")).transpose()
+        self.logged("forward", || {
+            let pass = self.forward_pass()?;
+            arguments::check_forward(&self.problem, &pass.facts(), args)?;
+            let buffers = (args.packed_weight, args.workspace);
+            // SAFETY: the caller's promise; the arguments were checked.
+            unsafe { self.run(pass, args, buffers) }
+        })
     }
 
     /// # Safety
     ///
     /// As [`Plan::forward`].
-    pub unsafe fn backward(&self, _args: &dcn_backward_args) -> Result<()> {
-        self.pass(DCN_PASS_BACKWARD).map(drop)
+    pub unsafe fn backward(&self, args: &dcn_backward_args) -> Result<()> {
+        self.logged("backward", || {
+            let pass = self.backward_pass()?;
+            arguments::check_backward(&self.problem, &pass.facts(), args)?;
+            let buffers = (args.packed_weight, args.workspace);
+            // SAFETY: the caller's promise; the arguments were checked.
+            unsafe { self.run(pass, args, buffers) }
+        })
     }
 
-    fn pass(&self, pass: dcn_pass) -> Result<&dyn Forward> {
-        match pass {
-            DCN_PASS_FORWARD => self.forward.as_deref().ok_or_else(|| {
-                Error::unsupported("the plan was made without 1 << DCN_PASS_FORWARD in problem->passes")
+    /// Runs a pass whose arguments were checked, in the caller's workspace or one from the context's allocator.
+    unsafe fn run<A>(
+        &self,
+        pass: &dyn Pass<A>,
+        args: &A,
+        (packed, workspace): (*const c_void, *mut c_void),
+    ) -> Result<()> {
+        let facts = pass.facts();
+        if !packed.is_null() {
+            // SAFETY: the caller has given as many bytes as the plan asks for, which a header is the beginning of.
+            unsafe { facts.packed_header().check(packed.cast())? };
+        }
+        let allocate = || self.context.memory.allocate(facts.workspace_size, "workspace");
+        let own = workspace.is_null().then(allocate).transpose()?;
+        let workspace = own.as_ref().map_or(workspace.cast(), Buffer::as_ptr);
+        let call = Crossing((args, workspace));
+        self.context.threads.enter(facts.workers > 1, |team| {
+            let (args, workspace) = call.get();
+            // SAFETY: the caller's promise; the workspace has the plan's size.
+            unsafe { pass.run(args, workspace, team) }
+        })
+    }
+
+    /// Logs how a run went.
+    fn logged(&self, pass: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
+        let log = &self.context.log;
+        let start = log.wants(DCN_LOG_PROFILE).then(Instant::now);
+        let outcome = run();
+        match &outcome {
+            Err(Error { status, message }) => log.line(DCN_LOG_ERROR, || format!("{pass},{status},{message}")),
+            Ok(()) => log.line(DCN_LOG_PROFILE, || {
+                let facts = self.forward.as_deref().map(Pass::facts).or(self.backward.as_deref().map(Pass::facts));
+                let kernel = facts.map_or("".into(), |facts| facts.kernel.to_string_lossy());
+                let time = start.map_or(0.0, |start| start.elapsed().as_secs_f64() * 1e3);
+                format!("{pass},{kernel},{},{time:.3} ms", implementations::shape(&self.problem))
             }),
-            DCN_PASS_BACKWARD => Err(Error::unsupported("the backward pass is not part of this release")),
+        }
+        outcome
+    }
+
+    fn facts(&self, pass: dcn_pass) -> Result<Facts> {
+        match pass {
+            DCN_PASS_FORWARD => Ok(self.forward_pass()?.facts()),
+            DCN_PASS_BACKWARD => Ok(self.backward_pass()?.facts()),
             _ => Err(Error::argument(format!("pass is {pass}, expected DCN_PASS_FORWARD or DCN_PASS_BACKWARD"))),
         }
     }
+
+    fn forward_pass(&self) -> Result<&Forward> {
+        self.forward.as_deref().ok_or_else(|| not_asked_for("DCN_PASS_FORWARD"))
+    }
+
+    fn backward_pass(&self) -> Result<&Backward> {
+        self.backward.as_deref().ok_or_else(|| not_asked_for("DCN_PASS_BACKWARD"))
+    }
+}
+
+fn not_asked_for(pass: &str) -> Error {
+    Error::unsupported(format!("the plan was made without 1 << {pass} in problem->passes"))
 }
 
 /// The pointers of a call, on their way to the threads that work for it.

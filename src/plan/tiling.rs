@@ -129,7 +129,7 @@ impl Tiling {
 }
 
 /// The smallest multiple of `granule` that cuts `n` into as few blocks as `limit` does; `n` itself if it fits.
-fn even_block(n: usize, limit: usize, granule: usize) -> usize {
+pub fn even_block(n: usize, limit: usize, granule: usize) -> usize {
     if n <= limit { n } else { n.div_ceil(n.div_ceil(limit)).next_multiple_of(granule).min(limit) }
 }
 

@@ -130,7 +130,7 @@ impl Core {
         let weight = Descriptor::open_required("weight", &p.weight, shapes::WEIGHT)?;
         let dtype = x.dtype;
         let geometry = Geometry::read(p, dtype, x.dims(), weight.dims())?;
-        let shapes = Shapes::new(&geometry)?;
+        let shapes = Shapes::new(&geometry);
         let x = x.tensor(&[dtype], &shapes.x)?;
         let weight = weight.tensor(&[dtype], &shapes.weight)?;
         Ok(Self { backend, passes, dtype, geometry, shapes, x, weight })

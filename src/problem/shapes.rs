@@ -52,23 +52,19 @@ pub(super) struct Shapes {
 }
 
 impl Shapes {
-    pub fn new(g: &Geometry) -> Result<Self> {
+    pub fn new(g: &Geometry) -> Self {
         let Geometry { n, c, h, w, o, out_h, out_w, kernel_h, kernel_w, .. } = *g;
         let (groups, d, taps) = (g.groups, g.deformable_groups, g.taps());
-        let masks = d.checked_mul(taps).ok_or_else(|| {
-            Error::shape(format!("D*K is {d}*{taps}, expected a number of mask channels that fits 64 bits"))
-        })?;
-        let offsets = masks.checked_mul(2).ok_or_else(|| {
-            Error::shape(format!("2*D*K is 2*{d}*{taps}, expected a number of offset channels that fits 64 bits"))
-        })?;
+        // No more than the operations of a run, which were counted: O is at least G, so O*(C/G) is at least C and D.
+        let (masks, offsets) = (d * taps, 2 * d * taps);
         let sized = format!("the size equation gives Ho x Wo = {out_h} x {out_w}");
-        Ok(Self {
+        Self {
             x: Shape::new(X, [n, c, h, w], "N, C, H, W".into()),
             offset: Shape::new(OFFSET, [n, offsets, out_h, out_w], format!("2*D*K = 2*{d}*{taps} channels; {sized}")),
             mask: Shape::new(MASK, [n, masks, out_h, out_w], format!("D*K = {d}*{taps} channels; {sized}")),
             weight: Shape::new(WEIGHT, [o, c / groups, kernel_h, kernel_w], format!("C/G = {c}/{groups} channels")),
             bias: Shape::new(BIAS, [o], format!("O = {o}")),
             y: Shape::new(Y, [n, o, out_h, out_w], format!("N, O, Ho, Wo; {sized}")),
-        })
+        }
     }
 }

@@ -81,6 +81,17 @@ impl Simd for F32x8 {
         }
     }
     #[inline(always)]
+    unsafe fn sums([a, b, c, d]: [Self; 4]) -> [f32; 4] {
+        unsafe {
+            let pairs = (_mm256_hadd_ps(a.0, b.0), _mm256_hadd_ps(c.0, d.0));
+            let halves = _mm256_hadd_ps(pairs.0, pairs.1);
+            let mut sums = [0.0; 4];
+            let total = _mm_add_ps(_mm256_castps256_ps128(halves), _mm256_extractf128_ps::<1>(halves));
+            _mm_storeu_ps(sums.as_mut_ptr(), total);
+            sums
+        }
+    }
+    #[inline(always)]
     unsafe fn transpose(block: &mut [Self; MAX_LANES]) {
         unsafe {
             let mut pairs = [block[0].0; 8];

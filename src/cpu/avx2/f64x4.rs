@@ -84,6 +84,17 @@ impl Simd for F64x4 {
         }
     }
     #[inline(always)]
+    unsafe fn sums([a, b, c, d]: [Self; 4]) -> [f64; 4] {
+        unsafe {
+            let mut sums = [0.0; 4];
+            for (i, pairs) in [_mm256_hadd_pd(a.0, b.0), _mm256_hadd_pd(c.0, d.0)].into_iter().enumerate() {
+                let total = _mm_add_pd(_mm256_castpd256_pd128(pairs), _mm256_extractf128_pd::<1>(pairs));
+                _mm_storeu_pd(sums.as_mut_ptr().add(2 * i), total);
+            }
+            sums
+        }
+    }
+    #[inline(always)]
     unsafe fn transpose(block: &mut [Self; MAX_LANES]) {
         unsafe {
             let [a, b, c, d] = [block[0].0, block[1].0, block[2].0, block[3].0];

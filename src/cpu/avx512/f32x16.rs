@@ -79,6 +79,21 @@ impl Simd for F32x16 {
         }
     }
     #[inline(always)]
+    unsafe fn sums(vectors: [Self; 4]) -> [f32; 4] {
+        unsafe {
+            let mut halves = [_mm256_setzero_ps(); 4];
+            for (half, v) in halves.iter_mut().zip(vectors) {
+                *half = _mm256_add_ps(_mm512_castps512_ps256(v.0), _mm512_extractf32x8_ps::<1>(v.0));
+            }
+            let [a, b, c, d] = halves;
+            let halves = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+            let mut sums = [0.0; 4];
+            let total = _mm_add_ps(_mm256_castps256_ps128(halves), _mm256_extractf128_ps::<1>(halves));
+            _mm_storeu_ps(sums.as_mut_ptr(), total);
+            sums
+        }
+    }
+    #[inline(always)]
     unsafe fn transpose(block: &mut [Self; MAX_LANES]) {
         unsafe {
             let mut pairs = [block[0].0; 16];

@@ -79,6 +79,22 @@ impl Simd for F64x8 {
         }
     }
     #[inline(always)]
+    unsafe fn sums(vectors: [Self; 4]) -> [f64; 4] {
+        unsafe {
+            let mut halves = [_mm256_setzero_pd(); 4];
+            for (half, v) in halves.iter_mut().zip(vectors) {
+                *half = _mm256_add_pd(_mm512_castpd512_pd256(v.0), _mm512_extractf64x4_pd::<1>(v.0));
+            }
+            let mut sums = [0.0; 4];
+            for i in 0..2 {
+                let pairs = _mm256_hadd_pd(halves[2 * i], halves[2 * i + 1]);
+                let total = _mm_add_pd(_mm256_castpd256_pd128(pairs), _mm256_extractf128_pd::<1>(pairs));
+                _mm_storeu_pd(sums.as_mut_ptr().add(2 * i), total);
+            }
+            sums
+        }
+    }
+    #[inline(always)]
     unsafe fn transpose(block: &mut [Self; MAX_LANES]) {
         unsafe {
             // pairs[2 * i + j]: rows 2i, 2i + 1 of columns j, j + 2, j + 4, j + 6, one in each quarter.

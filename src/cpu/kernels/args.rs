@@ -11,6 +11,8 @@ pub struct Corners<T> {
     pub index: *mut i32,
     /// Bilinear weight times mask.
     pub weight: *mut T,
+    /// For the gradients, three arrays: ly, lx, and 1 where the sample is in range, else 0.
+    pub fraction: *mut T,
     pub stride: usize,
 }
 
@@ -48,17 +50,19 @@ pub struct SampleArgs<T> {
     pub col_stride: usize,
 }
 
-/// acc[positions][columns] = or += col[positions][depth] * packed[depth][columns], for one panel of output channels.
+/// acc[rows][columns] = or += left[rows][depth] * right[depth][columns], for one panel of columns.
 pub struct MultiplyArgs<T> {
-    pub positions: usize,
+    pub rows: usize,
     /// Length of the sum; at most 256, so that no chain of additions is longer.
     pub depth: usize,
-    pub col: *const T,
-    pub col_stride: usize,
-    /// Of any alignment.
-    pub packed: *const T,
-    /// Rows are the kernel's columns apart.
+    /// Read by broadcast.
+    pub left: *const T,
+    pub left_stride: usize,
+    /// Read by vector; of any alignment.
+    pub right: *const T,
+    pub right_stride: usize,
     pub acc: *mut T,
+    pub acc_stride: usize,
     /// Add to what is in acc, instead of overwriting it.
     pub accumulate: bool,
 }
@@ -76,7 +80,7 @@ pub struct StorePlanesArgs<T> {
     pub plane_stride: isize,
 }
 
-/// Copies planes[channels][pixels] to pixels[pixels][channels].
+/// Copies planes[channels][pixels] to pixels[pixels][channels]: a matrix transposed.
 pub struct TransposeArgs<T> {
     pub channels: usize,
     pub pixels: usize,
@@ -86,4 +90,47 @@ pub struct TransposeArgs<T> {
     pub to: *mut T,
     /// Elements from pixel to pixel.
     pub pixel_stride: usize,
+}
+
+/// Backward: dot products of the column gradient with each of the four corners, over `channels` channels.
+pub struct DotsArgs<T> {
+    pub positions: usize,
+    /// At most MAX_SAMPLE_CHANNELS.
+    pub channels: usize,
+    pub corners: Corners<T>,
+    /// The first of the channels in pixel 0 of an image with contiguous channels.
+    pub image: *const T,
+    /// Elements from pixel to pixel.
+    pub pixel_stride: usize,
+    /// Row r of the column gradient, `channels` elements, is at `gcol + r * gcol_stride`.
+    pub gcol: *const T,
+    pub gcol_stride: usize,
+    /// Four arrays with one value for each position, as far apart as those of the corners.
+    pub dots: *mut T,
+}
+
+/// Backward: adds weight * mask * column gradient to each corner of grad_x.
+pub struct ScatterArgs<T> {
+    pub positions: usize,
+    pub channels: usize,
+    pub corners: Corners<T>,
+    pub gcol: *const T,
+    pub gcol_stride: usize,
+    /// The first of the channels in pixel 0 of grad_x, channels contiguous.
+    pub grad_image: *mut T,
+    pub pixel_stride: usize,
+}
+
+/// Backward: gradients of one tap of one deformable group with respect to Δy, Δx and mask, from the corner dot products.
+pub struct OffsetGradientsArgs<T> {
+    /// Positions; all arrays have room for POSITION_PADDING - 1 more.
+    pub positions: usize,
+    pub corners: Corners<T>,
+    pub dots: *const T,
+    pub mask: *const T,
+    /// Three arrays, for Δy, Δx and mask, `to_stride` apart.
+    pub to: *mut T,
+    pub to_stride: usize,
+    /// Add to what is there, instead of overwriting it.
+    pub accumulate: bool,
 }

@@ -40,6 +40,24 @@ macro_rules! kernels {
                 unsafe { planes_to_pixels::<$vector>(a) }
             }
 
+            #[target_feature(enable = $features)]
+            unsafe fn dots_of(a: &DotsArgs<$element>) {
+                // SAFETY: this function's caller has promised the same.
+                unsafe { dots::<$vector>(a) }
+            }
+
+            #[target_feature(enable = $features)]
+            unsafe fn scatter_of(a: &ScatterArgs<$element>) {
+                // SAFETY: this function's caller has promised the same.
+                unsafe { scatter::<$vector>(a) }
+            }
+
+            #[target_feature(enable = $features)]
+            unsafe fn offset_gradients_of(a: &OffsetGradientsArgs<$element>) {
+                // SAFETY: this function's caller has promised the same.
+                unsafe { offset_gradients::<$vector>(a) }
+            }
+
             Kernels {
                 name: $name,
                 isa: $isa,
@@ -50,6 +68,9 @@ macro_rules! kernels {
                 multiply: multiply_of,
                 store_planes: store_planes_of,
                 planes_to_pixels: planes_to_pixels_of,
+                dots: dots_of,
+                scatter: scatter_of,
+                offset_gradients: offset_gradients_of,
             }
         };
     };

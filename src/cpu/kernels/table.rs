@@ -23,6 +23,9 @@ pub struct Kernels<T> {
     pub multiply: unsafe fn(&MultiplyArgs<T>),
     pub store_planes: unsafe fn(&StorePlanesArgs<T>),
     pub planes_to_pixels: unsafe fn(&TransposeArgs<T>),
+    pub dots: unsafe fn(&DotsArgs<T>),
+    pub scatter: unsafe fn(&ScatterArgs<T>),
+    pub offset_gradients: unsafe fn(&OffsetGradientsArgs<T>),
 }
 
 /// An element type that has rows in the table.

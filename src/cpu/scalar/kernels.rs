@@ -19,6 +19,9 @@ pub unsafe fn coordinates<T: Compute>(a: &CoordinatesArgs<T>) {
             let (y0, x0) = if in_range { (y.floor(), x.floor()) } else { (T::ZERO, T::ZERO) };
             let (ly, lx) = if in_range { (y - y0, x - x0) } else { (T::ZERO, T::ZERO) };
             let (hy, hx) = if in_range { (T::ONE - ly, T::ONE - lx) } else { (T::ZERO, T::ZERO) };
+            for (k, value) in [ly, lx, if in_range { T::ONE } else { T::ZERO }].into_iter().enumerate() {
+                *a.corners.fraction.add(k * a.corners.stride + p) = value;
+            }
             let weights = [hy * hx * mask, hy * lx * mask, ly * hx * mask, ly * lx * mask];
             let (y0, x0) = (y0.to_i64() as i32, x0.to_i64() as i32);
             for (corner, weight) in weights.into_iter().enumerate() {
@@ -57,25 +60,25 @@ pub unsafe fn sample<T: Compute>(a: &SampleArgs<T>) {
 ///
 /// `a` describes memory as [`MultiplyArgs`] says.
 pub unsafe fn multiply<T: Compute>(a: &MultiplyArgs<T>) {
-    for first in (0..a.positions).step_by(ROWS) {
-        let rows = ROWS.min(a.positions - first);
+    for first in (0..a.rows).step_by(ROWS) {
+        let rows = ROWS.min(a.rows - first);
         let mut sums = [[T::ZERO; COLUMNS]; ROWS];
         for k in 0..a.depth {
             for (r, sums) in sums.iter_mut().enumerate().take(rows) {
                 for (column, sum) in sums.iter_mut().enumerate() {
-                    // SAFETY: first + r is a position, k is within the depth, column within the panel.
+                    // SAFETY: first + r is a row, k is within the depth, column within the panel.
                     unsafe {
-                        let weight = a.packed.add(k * COLUMNS + column).read_unaligned();
-                        *sum += *a.col.add((first + r) * a.col_stride + k) * weight;
+                        let right = a.right.add(k * a.right_stride + column).read_unaligned();
+                        *sum += *a.left.add((first + r) * a.left_stride + k) * right;
                     }
                 }
             }
         }
         for (r, sums) in sums.iter().enumerate().take(rows) {
             for (column, sum) in sums.iter().enumerate() {
-                // SAFETY: first + r is a position, column within the panel.
+                // SAFETY: first + r is a row, column within the panel.
                 unsafe {
-                    let acc = a.acc.add((first + r) * COLUMNS + column);
+                    let acc = a.acc.add((first + r) * a.acc_stride + column);
                     *acc = if a.accumulate { *acc + *sum } else { *sum };
                 }
             }

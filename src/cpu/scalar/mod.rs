@@ -1,5 +1,6 @@
 //! Scalar kernels: the reference that the vector kernels are compared with, and the fallback for every processor.
 
+mod gradients;
 mod kernels;
 
 use super::kernels::Kernels;
@@ -23,5 +24,8 @@ const fn row<T: super::element::Compute>(name: &'static std::ffi::CStr) -> Kerne
         multiply: kernels::multiply,
         store_planes: kernels::store_planes,
         planes_to_pixels: kernels::planes_to_pixels,
+        dots: gradients::dots,
+        scatter: gradients::scatter,
+        offset_gradients: gradients::offset_gradients,
     }
 }

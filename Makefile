@@ -1,0 +1,49 @@
+# The doors of the project. `make` alone prints them.
+#
+# PREFIX, LIBDIR, INCLUDEDIR and DESTDIR say where install puts things; CARGO_TARGET_DIR is heeded.
+
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DESTDIR ?=
+export PREFIX LIBDIR INCLUDEDIR DESTDIR
+
+LIBRARY := $(or $(CARGO_TARGET_DIR),target)/release/libdeformconv.so
+SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src -type f)
+
+.PHONY: help lib demo test bench install uninstall fmt lint clean
+
+help: ## print this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 17
+
+lib: $(LIBRARY) ## build the shared and the static library
+
+demo: $(LIBRARY) ## build the library, run the examples, leave the pictures in build/demo
+	@scripts/demo.sh
+
+test: ## run everything that tests this library, and say what ran and what did not
+	@scripts/test.sh
+
+bench: ## measure the forward pass on this machine
+	@scripts/bench.sh
+
+install: $(LIBRARY) ## install library, headers and pkg-config file (PREFIX, LIBDIR, INCLUDEDIR, DESTDIR)
+	@scripts/install.sh install
+
+uninstall: ## remove what install put there
+	@scripts/install.sh uninstall
+
+fmt: ## format the sources
+	cargo fmt
+
+lint: ## check the format, and the sources with clippy
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+clean: ## remove all that was built
+	cargo clean
+	rm -rf build
+
+$(LIBRARY): $(SOURCES)
+	@scripts/build.sh
+	@touch $@

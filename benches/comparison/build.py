@@ -1,0 +1,34 @@
+"""Builds what is compared: the release library and the FMA loops; and the virtual environment of the peers."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import venv
+
+ROOT = pathlib.Path(__file__).parents[2]
+REQUIREMENTS = pathlib.Path(__file__).with_name("requirements.txt")
+
+
+def libraries(wanted):
+    """Paths of the shared libraries that cargo makes of the targets `wanted`."""
+    command = ["cargo", "build", "--release", "--message-format=json-render-diagnostics"]
+    command += [argument for target in wanted for argument in target]
+    output = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    built = {}
+    for message in map(json.loads, output.splitlines()):
+        if message["reason"] == "compiler-artifact":
+            shared = [f for f in message["filenames"] if f.endswith((".so", ".dylib"))]
+            built |= {message["target"]["name"]: shared[0]} if shared else {}
+    return built
+
+
+def run_again_in(directory):
+    """Makes a virtual environment with the pinned peers and runs this script there, without --install."""
+    python = directory / "bin" / "python"
+    if not python.exists():
+        venv.create(directory, with_pip=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--requirement", REQUIREMENTS], check=True)
+    arguments = [a for a in sys.argv if a != "--install"]
+    os.execv(python, [python, *arguments])

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Runs everything that tests the library, part after part, and ends with what ran, what did not, and the counts.
+set -uo pipefail
+. "$(dirname "$0")/tools.sh"
+need_cargo
+
+LOGS=$BUILD/test
+LIMIT=900 # seconds for one part; a part that hangs has failed
+rm -rf "$LOGS"
+mkdir -p "$LOGS"
+summary=()
+passed=0
+failed=0
+
+# part <name> <command...>
+part() {
+    local name=$1 log=$LOGS/${1// /-}.log started=$SECONDS result=passed
+    shift
+    echo
+    echo "== $name"
+    if timeout -k 10 "$LIMIT" "$@" 2>&1 | tee "$log"; then
+        count "$log" 0
+    else
+        result=FAILED
+        count "$log" 1
+    fi
+    summary+=("$(printf '%-10s %5d s  %s' "$result" $((SECONDS - started)) "$name")")
+}
+
+# Adds a part to the counts: the tests that it reports in cargo's form, else itself as one. A part that failed without a
+# failed test (it did not build, or hung) counts as one failure more.
+count() {
+    local good bad
+    read -r good bad < <(sed -n 's/^test result:.* \([0-9]*\) passed; \([0-9]*\) failed.*/\1 \2/p' "$1" |
+        awk '{ good += $1; bad += $2 } END { print good + 0, bad + 0 }')
+    if [ "$2" = 0 ] && [ "$good" = 0 ]; then good=1; fi
+    if [ "$2" = 1 ] && [ "$bad" = 0 ]; then bad=1; fi
+    passed=$((passed + good))
+    failed=$((failed + bad))
+}
+
+# Tools that tests use where they are there. Each test says by itself what it left out.
+for tool in "g++ g++" "clang clang" "readelf binutils" "pkg-config pkg-config" "valgrind valgrind" "python3 python3-minimal"; do
+    # shellcheck disable=SC2086
+    need $tool || true
+done
+
+if need_component rustfmt cargo-fmt; then
+    part "format" cargo fmt --check
+else
+    did_not_run "the format check" "no rustfmt" | tee "$LOGS/format.log"
+fi
+if need_component clippy cargo-clippy; then
+    part "clippy" cargo clippy --quiet --locked --all-targets -- -D warnings
+else
+    did_not_run "clippy" "no cargo-clippy" | tee "$LOGS/clippy.log"
+fi
+part "cargo test" cargo test --locked --no-fail-fast -- --show-output
+part "release build" make --no-print-directory lib
+part "installation" scripts/test-install.sh
+part "demo" scripts/demo.sh
+
+echo
+echo "== summary"
+printf '%s\n' "${summary[@]}"
+grep -h '^did not run: ' "$LOGS"/*.log | sort -u
+echo "$(rustc --version); $(uname -sm); $(nproc) processors; $((SECONDS / 60)) min $((SECONDS % 60)) s"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

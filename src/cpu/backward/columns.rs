@@ -1,0 +1,243 @@
+//! The column gradient of a unit of channels, and what follows from it: partial sums of the gradients of offset and mask,
+//! and grad_x.
+
+use super::super::kernels::*;
+use super::super::sampler::{Columns, Sampler, Tile};
+use super::{Run, clear};
+use crate::error::Result;
+use crate::exec::Team;
+use crate::plan::cuts::Segment;
+use crate::plan::maps::is_planes;
+use crate::plan::tiling::MAX_CHAIN;
+
+/// Neighbouring tiles and taps.
+#[derive(Clone, Copy)]
+pub(super) struct BandPart {
+    pub first_tap: usize,
+    pub taps: usize,
+    pub first_tile: usize,
+    pub tiles: usize,
+}
+
+impl<T: HasKernels> Run<'_, T> {
+    /// Sums grad_x of some images up and writes their gradients of offset and mask, band by band.
+    pub(super) unsafe fn column_gradients(&self, first: usize, images: usize, team: &Team) -> Result<()> {
+        let (plan, all_taps, all_tiles) = (self.plan, self.plan.channels.taps, self.plan.tiles());
+        // SAFETY: units write disjoint channels of grad_x and disjoint rows of partial sums.
+        unsafe {
+            for first_tap in (0..all_taps).step_by(plan.band.taps) {
+                for first_tile in (0..all_tiles).step_by(plan.band.tiles) {
+                    let taps = plan.band.taps.min(all_taps - first_tap);
+                    let part =
+                        BandPart { first_tap, taps, first_tile, tiles: plan.band.tiles.min(all_tiles - first_tile) };
+                    self.share_images(team, images, plan.channels.units(), &|worker, slot, unit| {
+                        let mut worker = Worker::new(self, worker, first + slot, slot);
+                        if first_tap == 0 && first_tile == 0 {
+                            worker.clear_grad_x(unit);
+                        }
+                        worker.unit(unit, &part);
+                    })?;
+                    if self.tensors.wants_partial() {
+                        self.write_partial(first, images, &part, team)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One thread's part of one image.
+struct Worker<'a, T: HasKernels> {
+    run: &'a Run<'a, T>,
+    sampler: Sampler<'a, T>,
+    n: usize,
+    slot: usize,
+    grad_y: *mut T::Compute,
+    gcol: *mut T::Compute,
+    dots: *mut T::Compute,
+}
+
+impl<'a, T: HasKernels> Worker<'a, T> {
+    unsafe fn new(run: &'a Run<'a, T>, worker: usize, n: usize, slot: usize) -> Self {
+        let map = &run.plan.scratch;
+        // SAFETY: the scratch is this worker's alone.
+        unsafe {
+            let scratch = run.scratch(worker);
+            let sampler = Sampler::new(run.sampler_input(), &map.sampler, scratch);
+            // Kernels work in whole vectors: what is beyond the last position must be a value, whichever.
+            clear(scratch.add(map.dots).cast::<T::Compute>(), 4 * map.sampler.stride);
+            Self {
+                run,
+                sampler,
+                n,
+                slot,
+                grad_y: scratch.add(map.grad_y).cast(),
+                gcol: scratch.add(map.gcol).cast(),
+                dots: scratch.add(map.dots).cast(),
+            }
+        }
+    }
+
+    /// Sets a unit's channels of grad_x to 0.
+    unsafe fn clear_grad_x(&self, unit: usize) {
+        if self.run.tensors.grad_x.is_null() {
+            return;
+        }
+        let g = &self.run.plan.problem.geometry;
+        let first = self.run.plan.channels.first_channel(unit);
+        let channels: usize = self.run.plan.channels.segments(unit).map(|segment| segment.channels).sum();
+        for pixel in 0..(g.h * g.w) as usize {
+            // SAFETY: channels of a pixel of grad_x.
+            unsafe { clear(self.run.grad_image(self.slot).add(pixel * g.c as usize + first), channels) };
+        }
+    }
+
+    /// A unit's channels for the taps and tiles of a band.
+    unsafe fn unit(&mut self, unit: usize, part: &BandPart) {
+        let plan = self.run.plan;
+        let cut = &plan.channels;
+        let all = plan.problem.geometry.positions() as usize;
+        for number in part.first_tile..part.first_tile + part.tiles {
+            let first = number * plan.positions;
+            let tile = Tile { n: self.n, first, positions: plan.positions.min(all - first) };
+            // SAFETY: tile, segments and taps exist.
+            unsafe {
+                self.sampler.place(tile);
+                for segment in cut.segments(unit) {
+                    for first_tap in (part.first_tap..part.first_tap + part.taps).step_by(cut.tap_block) {
+                        let taps = cut.tap_block.min(cut.taps - first_tap);
+                        self.multiply(tile, &segment, first_tap, taps);
+                        let columns = Columns {
+                            first_tap,
+                            taps,
+                            first_channel: segment.first_channel,
+                            channels: segment.channels,
+                        };
+                        self.corners(unit, tile, &columns, part);
+                    }
+                }
+            }
+        }
+    }
+
+    /// gcol[positions][taps * channels] = grad_y[positions][outputs] * weight[outputs][taps * channels].
+    unsafe fn multiply(&mut self, tile: Tile, segment: &Segment, first_tap: usize, taps: usize) {
+        let plan = self.run.plan;
+        let (cut, width) = (&plan.channels, plan.kernels.columns);
+        let panels = (taps * segment.channels).div_ceil(width);
+        // SAFETY: blocks of outputs lie within grad_y and the packed weights, panels within gcol.
+        unsafe {
+            let mut packed = self.run.packed.add(cut.packed_offset(segment, first_tap / cut.tap_block));
+            for first in (0..cut.outputs).step_by(plan.output_block) {
+                let outputs = plan.output_block.min(cut.outputs - first);
+                self.transpose_grad_y(tile, segment.group * cut.outputs + first, outputs);
+                for start in (0..outputs).step_by(MAX_CHAIN) {
+                    let depth = MAX_CHAIN.min(outputs - start);
+                    for panel in 0..panels {
+                        (plan.kernels.multiply)(&MultiplyArgs {
+                            rows: tile.positions,
+                            depth,
+                            left: self.grad_y.add(start),
+                            left_stride: plan.grad_y_stride(),
+                            right: packed,
+                            right_stride: width,
+                            acc: self.gcol.add(panel * width),
+                            acc_stride: plan.gcol_stride(),
+                            accumulate: first + start > 0,
+                        });
+                        packed = packed.add(depth * width);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A tile of grad_y, positions outside, output channels inside.
+    unsafe fn transpose_grad_y(&mut self, tile: Tile, first: usize, outputs: usize) {
+        let (plan, tensor) = (self.run.plan, &self.run.plan.problem.grad_y);
+        let [sn, so, sh, sw, _] = tensor.strides.map(|stride| stride as isize);
+        let (to, stride) = (self.grad_y, plan.grad_y_stride());
+        // SAFETY: positions and output channels of grad_y; the tile has room for them.
+        unsafe {
+            let from = self.run.tensors.grad_y.offset(tile.n as isize * sn + first as isize * so);
+            if is_planes::<T>(tensor) {
+                (plan.kernels.planes_to_pixels)(&TransposeArgs {
+                    channels: outputs,
+                    pixels: tile.positions,
+                    planes: from.add(tile.first).cast(),
+                    plane_stride: so,
+                    to,
+                    pixel_stride: stride,
+                });
+                return;
+            }
+            let out_w = tensor.dims[3] as usize;
+            for p in 0..tile.positions {
+                let (row, column) = ((tile.first + p) / out_w, (tile.first + p) % out_w);
+                let from = from.offset(row as isize * sh + column as isize * sw);
+                for o in 0..outputs {
+                    *to.add(p * stride + o) = (*from.offset(o as isize * so)).to_compute();
+                }
+            }
+        }
+    }
+
+    /// What the column gradient of some taps and channels adds to grad_x and to the gradients of offset and mask.
+    unsafe fn corners(&mut self, unit: usize, tile: Tile, columns: &Columns, part: &BandPart) {
+        let (run, plan) = (self.run, self.run.plan);
+        let stride = plan.gcol_stride();
+        for t in 0..columns.taps {
+            let tap = columns.first_tap + t;
+            for (deformable_group, first, channels) in self.sampler.deformable_segments(columns) {
+                // SAFETY: channels of the image and of grad_x, columns of gcol, a row of partial sums of this unit.
+                unsafe {
+                    let corners = self.sampler.corners(deformable_group, tap);
+                    let gcol = self.gcol.add(t * columns.channels + first - columns.first_channel).cast_const();
+                    if run.tensors.wants_partial() {
+                        let pixels = run.images.pixels(self.n, self.slot);
+                        (plan.kernels.dots)(&DotsArgs {
+                            positions: tile.positions,
+                            channels,
+                            corners,
+                            image: pixels.first.add(first),
+                            pixel_stride: pixels.stride,
+                            gcol,
+                            gcol_stride: stride,
+                            dots: self.dots,
+                        });
+                        let to = run.partial(self.slot, unit + deformable_group, tap - part.first_tap);
+                        (plan.kernels.offset_gradients)(&OffsetGradientsArgs {
+                            positions: tile.positions,
+                            corners,
+                            dots: self.dots,
+                            mask: self.sampler.mask(deformable_group, tap),
+                            to: to.add(tile.first - part.first_tile * plan.positions),
+                            to_stride: plan.band.stride,
+                            accumulate: !self.begins_row(unit, deformable_group, first),
+                        });
+                    }
+                    if !run.tensors.grad_x.is_null() {
+                        let pixel_stride = plan.problem.geometry.c as usize;
+                        (plan.kernels.scatter)(&ScatterArgs {
+                            positions: tile.positions,
+                            channels,
+                            corners,
+                            gcol,
+                            gcol_stride: stride,
+                            grad_image: run.grad_image(self.slot).add(first),
+                            pixel_stride,
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a channel is the first of its deformable group in the unit.
+    fn begins_row(&self, unit: usize, deformable_group: usize, channel: usize) -> bool {
+        let plan = self.run.plan;
+        let of_group = deformable_group * plan.problem.geometry.channels_per_deformable_group() as usize;
+        channel == of_group.max(plan.channels.first_channel(unit))
+    }
+}

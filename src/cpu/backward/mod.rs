@@ -1,0 +1,192 @@
+//! The fused backward pass. For each image:
+//!
+//! 1. [`columns`]: column gradient = grad_y * weight, a tile at a time; from it the corner dot products, which give the
+//!    gradients of offset and mask, and what each sample adds to grad_x;
+//! 2. [`outputs`]: partial sums of the gradients of offset and mask are added up; grad_x goes to the caller's layout;
+//! 3. [`weight`]: grad_weight += grad_y^T * im2col tile, sampled again, which is cheaper than storing it.
+//!
+//! [`bias`] is apart. No step depends on another gradient's being wanted, so bits do not either.
+
+mod bias;
+mod columns;
+mod outputs;
+mod pack;
+mod weight;
+
+use super::element::{Compute, Element};
+use super::images::Images;
+use super::kernels::*;
+use super::sampler::SamplerInput;
+use super::share::share;
+use crate::error::Result;
+use crate::exec::Team;
+use crate::plan::arena::LINE;
+use crate::plan::backward::BackwardPlan;
+pub use pack::pack;
+
+/// The pointers of one run; each covers what the plan's problem describes. NULL: `mask` where absent, `weight` where
+/// packed weights are given, gradients that are not wanted.
+#[derive(Clone, Copy)]
+pub struct BackwardPointers<T: Element> {
+    pub x: *const T,
+    pub offset: *const T,
+    pub mask: *const T,
+    pub weight: *const T,
+    /// Packed weights, after their header, or NULL.
+    pub packed: *const T::Compute,
+    pub grad_y: *const T,
+    pub grad_x: *mut T,
+    pub grad_offset: *mut T,
+    pub grad_mask: *mut T,
+    pub grad_weight: *mut T,
+    pub grad_bias: *mut T,
+    /// DCN_GRAD_... bits of the gradients that are added to.
+    pub accumulate: u32,
+    pub workspace: *mut u8,
+}
+
+impl<T: Element> BackwardPointers<T> {
+    fn wants_partial(&self) -> bool {
+        !self.grad_offset.is_null() || !self.grad_mask.is_null()
+    }
+
+    fn wants_columns(&self) -> bool {
+        self.wants_partial() || !self.grad_x.is_null()
+    }
+
+    fn adds_to(&self, gradient: u32) -> bool {
+        self.accumulate & gradient != 0
+    }
+}
+
+/// A run in progress: the plan and where everything is.
+struct Run<'a, T: HasKernels> {
+    plan: &'a BackwardPlan<T>,
+    tensors: BackwardPointers<T>,
+    images: Images<'a, T>,
+    packed: *const T::Compute,
+    /// The aligned workspace.
+    workspace: *mut u8,
+}
+
+// SAFETY: tasks read the inputs, and write disjoint parts of the gradients and of the workspace.
+unsafe impl<T: HasKernels> Sync for Run<'_, T> {}
+
+/// Computes the gradients that are wanted.
+///
+/// # Safety
+///
+/// The pointers are what [`BackwardPointers`] says, the workspace has the plan's size, outputs overlap nothing.
+pub unsafe fn run<T: HasKernels>(plan: &BackwardPlan<T>, tensors: BackwardPointers<T>, team: &Team) -> Result<()> {
+    let workspace = tensors.workspace.wrapping_add(tensors.workspace.align_offset(LINE));
+    let own_packed = workspace.wrapping_add(plan.workspace.packed).cast::<T::Compute>();
+    let packed = if tensors.packed.is_null() { own_packed.cast_const() } else { tensors.packed };
+    let images = Images {
+        x: &plan.problem.x,
+        data: tensors.x,
+        how: plan.image,
+        kernels: plan.kernels,
+        copies: workspace.wrapping_add(plan.workspace.images),
+        copy_size: plan.workspace.image_size,
+    };
+    let run = Run { plan, tensors, images, packed, workspace };
+    // SAFETY: the workspace has room for everything that its map places there; each part is written before it is read.
+    unsafe {
+        if tensors.wants_columns() && tensors.packed.is_null() {
+            pack(plan, tensors.weight, own_packed, team)?;
+        }
+        let n = plan.problem.geometry.n as usize;
+        for first in (0..n).step_by(plan.images_in_flight) {
+            run.images(first, plan.images_in_flight.min(n - first), team)?;
+        }
+        run.finish_weight(team)?;
+        run.bias(team)
+    }
+}
+
+impl<T: HasKernels> Run<'_, T> {
+    /// All gradients of some images, but what is summed over images.
+    unsafe fn images(&self, first: usize, images: usize, team: &Team) -> Result<()> {
+        let (columns, weight) = (self.tensors.wants_columns(), !self.tensors.grad_weight.is_null());
+        let parts = if columns || weight { self.images.parts() } else { 0 };
+        // SAFETY: units write disjoint parts; images first..first + images exist.
+        unsafe {
+            share(team, self.plan.workers, images * parts, &|_, unit| {
+                self.images.copy_part(first + unit / parts, unit / parts, unit % parts);
+            })?;
+            if columns {
+                self.column_gradients(first, images, team)?;
+            }
+            if !self.tensors.grad_x.is_null() {
+                self.write_grad_x(first, images, team)?;
+            }
+            if weight {
+                self.add_to_weight(first, images, team)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs `units` units, each image's own, on all threads: body(worker, slot of the image, unit).
+    fn share_images(
+        &self,
+        team: &Team,
+        images: usize,
+        units: usize,
+        body: &(dyn Fn(usize, usize, usize) + Sync),
+    ) -> Result<()> {
+        share(team, self.plan.workers, images * units, &|worker, unit| body(worker, unit / units, unit % units))
+    }
+
+    /// The scratch of a worker.
+    unsafe fn scratch(&self, worker: usize) -> *mut u8 {
+        // SAFETY: the workspace holds a scratch for each worker.
+        unsafe { self.workspace.add(self.plan.workspace.scratch + worker * self.plan.scratch.size) }
+    }
+
+    /// grad_x of the image in `slot` as it is summed up, channels contiguous.
+    unsafe fn grad_image(&self, slot: usize) -> *mut T::Compute {
+        let map = &self.plan.workspace;
+        // SAFETY: slot is one of the images in flight.
+        unsafe { self.workspace.add(map.grad_images + slot * map.grad_image_size).cast() }
+    }
+
+    /// Partial sums of the image in `slot` for a row of partial sums and a tap of the band: three rows, for Δy, Δx and
+    /// mask.
+    unsafe fn partial(&self, slot: usize, row: usize, tap: usize) -> *mut T::Compute {
+        let (map, band) = (&self.plan.workspace, &self.plan.band);
+        // SAFETY: slot is one of the images in flight, row and tap are within the band.
+        unsafe {
+            let image = self.workspace.add(map.partial + slot * map.partial_size).cast::<T::Compute>();
+            image.add((row * band.taps + tap) * 3 * band.stride)
+        }
+    }
+
+    fn sampler_input(&self) -> SamplerInput<'_, T> {
+        let (problem, kernels) = (&self.plan.problem, self.plan.kernels);
+        SamplerInput { problem, kernels, offset: self.tensors.offset, mask: self.tensors.mask }
+    }
+}
+
+/// Stores a gradient: rounded once, added to what is there where that is asked for.
+///
+/// # Safety
+///
+/// `to` is an element of the gradient.
+unsafe fn store<T: Element>(value: T::Compute, to: *mut T, add: bool) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let value = if add { (*to).to_compute() + value } else { value };
+        *to = T::from_compute(value);
+    }
+}
+
+/// Sets `count` elements to 0.
+///
+/// # Safety
+///
+/// `to` has room for them.
+unsafe fn clear<C: Compute>(to: *mut C, count: usize) {
+    // SAFETY: the caller's promise; zero bytes are the value 0.
+    unsafe { std::ptr::write_bytes(to, 0, count) };
+}

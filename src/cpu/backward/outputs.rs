@@ -1,0 +1,102 @@
+//! From the workspace to the caller's tensors: the gradients of offset and mask, and grad_x.
+
+use super::super::kernels::*;
+use super::columns::BandPart;
+use super::{Run, store};
+use crate::abi::*;
+use crate::cpu::element::Compute;
+use crate::error::Result;
+use crate::exec::Team;
+use crate::plan::maps::is_planes;
+use crate::problem::Tensor;
+
+/// Pixels of grad_x that are written as one unit of work.
+const PIXELS_PER_PART: usize = 1024;
+
+impl<T: HasKernels> Run<'_, T> {
+    /// Adds the partial sums of all units up, in the order of channels, for the taps and tiles of a band.
+    pub(super) unsafe fn write_partial(&self, first: usize, images: usize, part: &BandPart, team: &Team) -> Result<()> {
+        let deformable_groups = self.plan.problem.geometry.deformable_groups as usize;
+        self.share_images(team, images, deformable_groups * part.taps, &|_, slot, unit| {
+            let (deformable_group, tap) = (unit / part.taps, unit % part.taps);
+            // SAFETY: each unit writes its own channels of the gradients.
+            unsafe { self.write_tap(first + slot, slot, (deformable_group, tap), part) };
+        })
+    }
+
+    /// One tap of one deformable group: two channels of grad_offset and one of grad_mask.
+    unsafe fn write_tap(&self, n: usize, slot: usize, (d, tap): (usize, usize), part: &BandPart) {
+        let (plan, g) = (self.plan, &self.plan.problem.geometry);
+        let per_group = g.channels_per_deformable_group() as usize;
+        let units = plan.channels.unit_of(d * per_group)..=plan.channels.unit_of((d + 1) * per_group - 1);
+        let key = d * g.taps() as usize + part.first_tap + tap;
+        let first = part.first_tile * plan.positions;
+        let positions = (part.tiles * plan.positions).min(g.positions() as usize - first);
+        let tensors = &self.tensors;
+        let offset = Some((&plan.problem.grad_offset, tensors.grad_offset, DCN_GRAD_OFFSET));
+        let mask = plan.problem.grad_mask.as_ref().map(|mask| (mask, tensors.grad_mask, DCN_GRAD_MASK));
+        for (k, (gradient, channel)) in [(offset, 2 * key), (offset, 2 * key + 1), (mask, key)].into_iter().enumerate()
+        {
+            let Some((tensor, data, bit)) = gradient.filter(|(_, data, _)| !data.is_null()) else {
+                continue;
+            };
+            let out_w = tensor.dims[3] as usize;
+            for p in 0..positions {
+                let mut sum = T::Compute::ZERO;
+                let (row, column) = ((first + p) / out_w, (first + p) % out_w);
+                // SAFETY: rows of partial sums that the units wrote; an element of the gradient.
+                unsafe {
+                    for unit in units.clone() {
+                        sum += *self.partial(slot, unit + d, tap).add(k * plan.band.stride + p);
+                    }
+                    store(sum, data.offset(at(tensor, [n, channel, row, column])), tensors.adds_to(bit));
+                }
+            }
+        }
+    }
+
+    /// Writes grad_x of some images.
+    pub(super) unsafe fn write_grad_x(&self, first: usize, images: usize, team: &Team) -> Result<()> {
+        let pixels = (self.plan.problem.geometry.h * self.plan.problem.geometry.w) as usize;
+        self.share_images(team, images, pixels.div_ceil(PIXELS_PER_PART), &|_, slot, unit| {
+            let start = unit * PIXELS_PER_PART;
+            let part = start..pixels.min(start + PIXELS_PER_PART);
+            // SAFETY: each unit writes its own pixels.
+            unsafe { self.write_pixels(first + slot, slot, part) };
+        })
+    }
+
+    unsafe fn write_pixels(&self, n: usize, slot: usize, part: std::ops::Range<usize>) {
+        let tensor = &self.plan.problem.grad_x;
+        let add = self.tensors.adds_to(DCN_GRAD_X);
+        let [_, c, _, w, _] = tensor.dims.map(|dim| dim as usize);
+        // SAFETY: pixels of the image, in the workspace and in the caller's tensor.
+        unsafe {
+            let from = self.grad_image(slot).add(part.start * c);
+            let plane_stride = tensor.strides[1];
+            if is_planes::<T>(tensor) && plane_stride >= 0 && !add {
+                // A matrix transposed: what are pixels here are its planes.
+                (self.plan.kernels.planes_to_pixels)(&TransposeArgs {
+                    channels: part.len(),
+                    pixels: c,
+                    planes: from,
+                    plane_stride: c as isize,
+                    to: self.tensors.grad_x.offset(at(tensor, [n, 0, 0, 0])).add(part.start).cast(),
+                    pixel_stride: plane_stride as usize,
+                });
+                return;
+            }
+            for (i, pixel) in part.enumerate() {
+                for channel in 0..c {
+                    let to = self.tensors.grad_x.offset(at(tensor, [n, channel, pixel / w, pixel % w]));
+                    store(*from.add(i * c + channel), to, add);
+                }
+            }
+        }
+    }
+}
+
+/// The offset of an element, in elements; fits, as the extent of a checked tensor does.
+pub(super) fn at(tensor: &Tensor, index: [usize; 4]) -> isize {
+    index.iter().zip(tensor.strides).map(|(&index, stride)| index as isize * stride as isize).sum()
+}

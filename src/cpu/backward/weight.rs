@@ -1,0 +1,202 @@
+//! grad_weight: for each unit of rows (output channels) and columns (taps and channels), grad_y^T * im2col tile, added up
+//! over tiles of positions in order.
+
+use super::super::kernels::*;
+use super::super::sampler::{Columns, Sampler, Tile};
+use super::super::share::share;
+use super::outputs::at;
+use super::{Run, clear, store};
+use crate::abi::*;
+use crate::cpu::element::Compute;
+use crate::error::Result;
+use crate::exec::Team;
+use crate::plan::maps::is_planes;
+use crate::plan::tiling::MAX_CHAIN;
+
+/// A unit's rows and columns.
+struct Unit {
+    number: usize,
+    first_output: usize,
+    rows: usize,
+    columns: Columns,
+}
+
+impl<T: HasKernels> Run<'_, T> {
+    /// Adds some images' part to the accumulators.
+    pub(super) unsafe fn add_to_weight(&self, first: usize, images: usize, team: &Team) -> Result<()> {
+        share(team, self.plan.workers, self.plan.weight.units(), &|worker, number| {
+            // SAFETY: each unit has its own accumulators.
+            unsafe {
+                let mut worker = Worker::new(self, worker);
+                let unit = self.weight_unit(number);
+                (0..images).for_each(|slot| worker.image(&unit, first + slot, slot));
+            }
+        })
+    }
+
+    fn weight_unit(&self, number: usize) -> Unit {
+        let (g, cut) = (&self.plan.problem.geometry, &self.plan.weight);
+        let unit = cut.unit(number);
+        let (outputs, channels) = (g.outputs_per_group() as usize, g.channels_per_group() as usize);
+        let first_row = unit.row_block * cut.rows;
+        let first_tap = unit.tap_block * cut.taps;
+        let first_channel = unit.channel_block * cut.channels;
+        Unit {
+            number,
+            first_output: unit.group * outputs + first_row,
+            rows: cut.rows.min(outputs - first_row),
+            columns: Columns {
+                first_tap,
+                taps: cut.taps.min(g.taps() as usize - first_tap),
+                first_channel: unit.group * channels + first_channel,
+                channels: cut.channels.min(channels - first_channel),
+            },
+        }
+    }
+
+    /// A unit's accumulators.
+    unsafe fn weight_acc(&self, level: usize, number: usize) -> *mut T::Compute {
+        let cut = &self.plan.weight;
+        // SAFETY: level and unit exist.
+        unsafe {
+            let all = self.workspace.add(self.plan.workspace.grad_weight).cast::<T::Compute>();
+            all.add(level * cut.level_len() + number * cut.unit_len())
+        }
+    }
+
+    /// Writes grad_weight, if it is wanted; 0 where there was no image.
+    pub(super) unsafe fn finish_weight(&self, team: &Team) -> Result<()> {
+        if self.tensors.grad_weight.is_null() {
+            return Ok(());
+        }
+        share(team, self.plan.workers, self.plan.weight.units(), &|_, number| {
+            // SAFETY: each unit has its own elements.
+            unsafe { self.write_weight(&self.weight_unit(number)) };
+        })
+    }
+
+    unsafe fn write_weight(&self, unit: &Unit) {
+        let (g, cut, tensor) = (&self.plan.problem.geometry, &self.plan.weight, &self.plan.problem.grad_weight);
+        let (kernel_w, per_group) = (g.kernel_w as usize, g.channels_per_group() as usize);
+        let add = self.tensors.adds_to(DCN_GRAD_WEIGHT);
+        for r in 0..unit.rows {
+            for t in 0..unit.columns.taps {
+                let tap = unit.columns.first_tap + t;
+                for c in 0..unit.columns.channels {
+                    let channel = (unit.columns.first_channel + c) % per_group;
+                    let element = [unit.first_output + r, channel, tap / kernel_w, tap % kernel_w];
+                    // SAFETY: an element of the accumulators and of the gradient.
+                    unsafe {
+                        let acc = self.weight_acc(cut.levels - 1, unit.number);
+                        let at_acc = r * cut.padded_width() + t * unit.columns.channels + c;
+                        let value = if g.n == 0 { T::Compute::ZERO } else { *acc.add(at_acc) };
+                        store(value, self.tensors.grad_weight.offset(at(tensor, element)), add);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One thread's part of grad_weight.
+struct Worker<'a, T: HasKernels> {
+    run: &'a Run<'a, T>,
+    sampler: Sampler<'a, T>,
+    grad_y: *mut T::Compute,
+    col: *mut T::Compute,
+}
+
+impl<'a, T: HasKernels> Worker<'a, T> {
+    unsafe fn new(run: &'a Run<'a, T>, worker: usize) -> Self {
+        let (plan, map) = (run.plan, &run.plan.scratch);
+        // SAFETY: the scratch is this worker's alone.
+        unsafe {
+            let scratch = run.scratch(worker);
+            let col = scratch.add(map.col).cast();
+            // The micro-kernel reads whole panels: what is beyond the last column must be a value, whichever.
+            clear::<T::Compute>(col, plan.weight.depth * plan.col_stride());
+            let sampler = Sampler::new(run.sampler_input(), &map.sampler, scratch);
+            Self { run, sampler, grad_y: scratch.add(map.grad_y).cast(), col }
+        }
+    }
+
+    /// Adds an image's part to a unit.
+    unsafe fn image(&mut self, unit: &Unit, n: usize, slot: usize) {
+        let plan = self.run.plan;
+        let all = plan.problem.geometry.positions() as usize;
+        let tiles = all.div_ceil(plan.weight.depth);
+        for tile in 0..tiles {
+            let first = tile * plan.weight.depth;
+            let number = n * tiles + tile;
+            let tile = Tile { n, first, positions: plan.weight.depth.min(all - first) };
+            // SAFETY: the tile exists; `slot` holds the image's copy.
+            unsafe {
+                self.sampler.place(tile);
+                let pixels = self.run.images.pixels(n, slot);
+                self.sampler.sample(pixels, &unit.columns, self.col, plan.col_stride());
+                self.multiply(unit, tile, number % MAX_CHAIN != 0);
+                let last = number + 1 == tiles * plan.problem.geometry.n as usize;
+                if plan.weight.levels > 1 && (last || (number + 1).is_multiple_of(MAX_CHAIN)) {
+                    self.carry(unit, number >= MAX_CHAIN);
+                }
+            }
+        }
+    }
+
+    /// acc[rows][columns] += grad_y^T[rows][positions] * col[positions][columns].
+    unsafe fn multiply(&mut self, unit: &Unit, tile: Tile, accumulate: bool) {
+        let (plan, width) = (self.run.plan, self.run.plan.kernels.columns);
+        // SAFETY: rows of grad_y, panels of the im2col tile and of the unit's accumulators.
+        unsafe {
+            let (left, left_stride) = self.grad_y_rows(unit, tile);
+            let acc = self.run.weight_acc(0, unit.number);
+            for panel in 0..(unit.columns.taps * unit.columns.channels).div_ceil(width) {
+                (plan.kernels.multiply)(&MultiplyArgs {
+                    rows: unit.rows,
+                    depth: tile.positions,
+                    left,
+                    left_stride,
+                    right: self.col.add(panel * width),
+                    right_stride: plan.col_stride(),
+                    acc: acc.add(panel * width),
+                    acc_stride: plan.weight.padded_width(),
+                    accumulate,
+                });
+            }
+        }
+    }
+
+    /// A tile of grad_y with output channels outside, positions inside: where it is, or copied.
+    unsafe fn grad_y_rows(&mut self, unit: &Unit, tile: Tile) -> (*const T::Compute, usize) {
+        let tensor = &self.run.plan.problem.grad_y;
+        let depth = self.run.plan.weight.depth;
+        let out_w = tensor.dims[3] as usize;
+        // SAFETY: positions and output channels of grad_y; the scratch has room for a tile.
+        unsafe {
+            let from = |o: usize, p: usize| {
+                let element = [tile.n, unit.first_output + o, p / out_w, p % out_w];
+                self.run.tensors.grad_y.offset(at(tensor, element))
+            };
+            if is_planes::<T>(tensor) && tensor.strides[1] >= 0 {
+                return (from(0, 0).add(tile.first).cast(), tensor.strides[1] as usize);
+            }
+            for o in 0..unit.rows {
+                for p in 0..tile.positions {
+                    *self.grad_y.add(o * depth + p) = (*from(o, tile.first + p)).to_compute();
+                }
+            }
+            (self.grad_y, depth)
+        }
+    }
+
+    /// Adds a full chain of the first level of accumulators into the second.
+    unsafe fn carry(&mut self, unit: &Unit, add: bool) {
+        // SAFETY: both levels exist.
+        unsafe {
+            let (from, to) = (self.run.weight_acc(0, unit.number), self.run.weight_acc(1, unit.number));
+            for i in 0..unit.rows * self.run.plan.weight.padded_width() {
+                *to.add(i) = if add { *to.add(i) + *from.add(i) } else { *from.add(i) };
+            }
+        }
+    }
+}

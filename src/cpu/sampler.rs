@@ -1,0 +1,243 @@
+//! Sampling for a tile of positions: coordinates, remembered by tap, and the im2col tile.
+
+use super::element::Compute;
+use super::images::Pixels;
+use super::kernels::*;
+use crate::plan::maps::SamplerMap;
+use crate::problem::{Problem, Tensor};
+
+/// A slot whose corners are not of this tile.
+const EMPTY: u64 = u64::MAX;
+
+/// Consecutive positions (p * Wo + q) of one image.
+#[derive(Clone, Copy, Default)]
+pub struct Tile {
+    pub n: usize,
+    pub first: usize,
+    pub positions: usize,
+}
+
+/// Consecutive taps and channels.
+#[derive(Clone, Copy)]
+pub struct Columns {
+    pub first_tap: usize,
+    pub taps: usize,
+    /// Of all channels, not of a group.
+    pub first_channel: usize,
+    pub channels: usize,
+}
+
+/// What a sampler reads.
+#[derive(Clone, Copy)]
+pub struct SamplerInput<'a, T: HasKernels> {
+    pub problem: &'a Problem,
+    pub kernels: &'a Kernels<T::Compute>,
+    pub offset: *const T,
+    /// NULL where the problem has none.
+    pub mask: *const T,
+}
+
+/// One thread's sampler.
+pub struct Sampler<'a, T: HasKernels> {
+    input: SamplerInput<'a, T>,
+    stride: usize,
+    slots: usize,
+    base_y: *mut T::Compute,
+    base_x: *mut T::Compute,
+    offset_y: *mut T::Compute,
+    offset_x: *mut T::Compute,
+    mask: *mut T::Compute,
+    /// Which tap of which deformable group each slot of the arrays below holds.
+    tags: *mut u64,
+    index: *mut i32,
+    weight: *mut T::Compute,
+    fraction: *mut T::Compute,
+    tile: Tile,
+}
+
+impl<'a, T: HasKernels> Sampler<'a, T> {
+    /// # Safety
+    ///
+    /// `scratch` has what the map was made in, for this sampler alone; the input's pointers cover their tensors.
+    pub unsafe fn new(input: SamplerInput<'a, T>, map: &SamplerMap, scratch: *mut u8) -> Self {
+        // SAFETY: the map's offsets lie within the scratch.
+        unsafe {
+            let at = |offset: usize| scratch.add(offset).cast::<T::Compute>();
+            let sampler = Self {
+                input,
+                stride: map.stride,
+                slots: map.slots,
+                base_y: at(map.base_y),
+                base_x: at(map.base_x),
+                offset_y: at(map.offset_y),
+                offset_x: at(map.offset_x),
+                mask: at(map.mask),
+                tags: scratch.add(map.tags).cast(),
+                index: scratch.add(map.index).cast(),
+                weight: at(map.weight),
+                fraction: at(map.fraction),
+                tile: Tile::default(),
+            };
+            // Kernels work in whole vectors: what is beyond the last position must be a value, whichever.
+            for p in 0..map.stride {
+                for array in [sampler.base_y, sampler.base_x, sampler.offset_y, sampler.offset_x] {
+                    *array.add(p) = T::Compute::ZERO;
+                }
+                *sampler.mask.add(p) = T::Compute::ONE;
+            }
+            sampler
+        }
+    }
+
+    /// Moves to a tile: coordinates of tap (0, 0) without offset; forgets the last tile's.
+    ///
+    /// # Safety
+    ///
+    /// The tile exists and is no larger than the map was made for.
+    pub unsafe fn place(&mut self, tile: Tile) {
+        self.tile = tile;
+        let g = &self.input.problem.geometry;
+        let (mut row, mut column) = (tile.first as i64 / g.out_w, tile.first as i64 % g.out_w);
+        // SAFETY: the arrays hold all positions, the tags all slots.
+        unsafe {
+            for p in 0..tile.positions {
+                *self.base_y.add(p) = T::Compute::from_i64(row * g.stride_h - g.pad_top);
+                *self.base_x.add(p) = T::Compute::from_i64(column * g.stride_w - g.pad_left);
+                column += 1;
+                if column == g.out_w {
+                    (row, column) = (row + 1, 0);
+                }
+            }
+            for slot in 0..self.slots {
+                *self.tags.add(slot) = EMPTY;
+            }
+        }
+    }
+
+    /// Samples a block of columns into an im2col tile: row = position, column = tap, channel.
+    ///
+    /// # Safety
+    ///
+    /// The columns exist, `pixels` is the tile's image, `col` has a row of `col_stride` elements for each position.
+    pub unsafe fn sample(
+        &mut self,
+        pixels: Pixels<T::Compute>,
+        columns: &Columns,
+        col: *mut T::Compute,
+        col_stride: usize,
+    ) {
+        for t in 0..columns.taps {
+            for (deformable_group, first, channels) in self.deformable_segments(columns) {
+                // SAFETY: the channels are in the image, the columns in the im2col tile.
+                unsafe {
+                    let corners = self.corners(deformable_group, columns.first_tap + t);
+                    (self.input.kernels.sample)(&SampleArgs {
+                        positions: self.tile.positions,
+                        channels,
+                        corners,
+                        image: pixels.first.add(first),
+                        pixel_stride: pixels.stride,
+                        col: col.add(t * columns.channels + first - columns.first_channel),
+                        col_stride,
+                    });
+                }
+            }
+        }
+    }
+
+    /// The channels of `columns` cut by deformable group: (deformable group, first channel, channels).
+    pub fn deformable_segments(&self, columns: &Columns) -> impl Iterator<Item = (usize, usize, usize)> + use<T> {
+        let per_group = self.input.problem.geometry.channels_per_deformable_group() as usize;
+        let (mut first, end) = (columns.first_channel, columns.first_channel + columns.channels);
+        std::iter::from_fn(move || {
+            let deformable_group = first / per_group;
+            let channels = end.min((deformable_group + 1) * per_group) - first;
+            first += channels;
+            (channels > 0).then_some((deformable_group, first - channels, channels))
+        })
+    }
+
+    /// The sampling corners of a tap of a deformable group, remembered or computed. Valid until the next call.
+    ///
+    /// # Safety
+    ///
+    /// Tap and deformable group exist.
+    pub unsafe fn corners(&mut self, deformable_group: usize, tap: usize) -> Corners<T::Compute> {
+        let problem = self.input.problem;
+        let g = &problem.geometry;
+        let key = deformable_group * g.taps() as usize + tap;
+        let slot = key % self.slots;
+        // SAFETY: the slot exists; channels 2 * key and 2 * key + 1 exist in offset, key in mask.
+        unsafe {
+            let corners = Corners {
+                index: self.index.add(slot * 4 * self.stride),
+                weight: self.weight.add(slot * 4 * self.stride),
+                fraction: self.fraction.add(slot * 3 * self.stride),
+                stride: self.stride,
+            };
+            if *self.tags.add(slot) == key as u64 {
+                return corners;
+            }
+            self.read_run(&problem.offset, self.input.offset, 2 * key, self.offset_y);
+            self.read_run(&problem.offset, self.input.offset, 2 * key + 1, self.offset_x);
+            if let Some(mask) = &problem.mask {
+                self.read_run(mask, self.input.mask, key, self.mask);
+            }
+            let (i, j) = (tap as i64 / g.kernel_w, tap as i64 % g.kernel_w);
+            (self.input.kernels.coordinates)(&CoordinatesArgs {
+                positions: self.tile.positions,
+                base_y: self.base_y,
+                base_x: self.base_x,
+                tap_y: T::Compute::from_i64(i * g.dilation_h),
+                tap_x: T::Compute::from_i64(j * g.dilation_w),
+                offset_y: self.offset_y,
+                offset_x: self.offset_x,
+                mask: self.mask,
+                height: g.h as i32,
+                width: g.w as i32,
+                corners,
+            });
+            *self.tags.add(slot) = key as u64;
+            corners
+        }
+    }
+
+    /// The mask of a tap of a deformable group at the tile's positions; ones where the problem has no mask. Valid until
+    /// the next call of this or of `corners`.
+    ///
+    /// # Safety
+    ///
+    /// Tap and deformable group exist.
+    pub unsafe fn mask(&mut self, deformable_group: usize, tap: usize) -> *const T::Compute {
+        if let Some(mask) = &self.input.problem.mask {
+            let key = deformable_group * self.input.problem.geometry.taps() as usize + tap;
+            // SAFETY: the channel exists.
+            unsafe { self.read_run(mask, self.input.mask, key, self.mask) };
+        }
+        self.mask
+    }
+
+    /// Reads the tile's positions of one channel of offset or mask.
+    unsafe fn read_run(&self, tensor: &Tensor, data: *const T, channel: usize, to: *mut T::Compute) {
+        let out_w = tensor.dims[3] as usize;
+        let [sn, sc, sh, sw, _] = tensor.strides.map(|stride| stride as isize);
+        let Tile { n, first, positions } = self.tile;
+        let (mut row, mut column) = (first / out_w, first % out_w);
+        let mut done = 0;
+        while done < positions {
+            let count = (out_w - column).min(positions - done);
+            // SAFETY: positions of this image's plane of the channel.
+            unsafe {
+                let plane = data.offset(n as isize * sn + channel as isize * sc);
+                let from = plane.offset(row as isize * sh + column as isize * sw);
+                if sw == 1 {
+                    (0..count).for_each(|p| *to.add(done + p) = (*from.add(p)).to_compute());
+                } else {
+                    (0..count as isize).for_each(|p| *to.add(done).offset(p) = (*from.offset(p * sw)).to_compute());
+                }
+            }
+            done += count;
+            (row, column) = (row + 1, 0);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The kernels of the backward pass as plain loops.
+
+use crate::cpu::element::Compute;
+use crate::cpu::kernels::*;
+
+/// # Safety
+///
+/// `a` describes memory as [`DotsArgs`] says.
+pub unsafe fn dots<T: Compute>(a: &DotsArgs<T>) {
+    for p in 0..a.positions {
+        for corner in 0..4 {
+            let mut sum = T::ZERO;
+            // SAFETY: p is a position of the tile, an index that is not negative is a pixel of the image.
+            unsafe {
+                let index = *a.corners.index.add(corner * a.corners.stride + p);
+                for c in 0..a.channels {
+                    let value = if index < 0 { T::ZERO } else { *a.image.add(index as usize * a.pixel_stride + c) };
+                    sum += *a.gcol.add(p * a.gcol_stride + c) * value;
+                }
+                *a.dots.add(corner * a.corners.stride + p) = sum;
+            }
+        }
+    }
+}
+
+/// # Safety
+///
+/// `a` describes memory as [`ScatterArgs`] says.
+pub unsafe fn scatter<T: Compute>(a: &ScatterArgs<T>) {
+    for p in 0..a.positions {
+        for corner in 0..4 {
+            // SAFETY: p is a position of the tile, an index that is not negative is a pixel of the image.
+            unsafe {
+                let index = *a.corners.index.add(corner * a.corners.stride + p);
+                let weight = *a.corners.weight.add(corner * a.corners.stride + p);
+                if index < 0 {
+                    continue;
+                }
+                for c in 0..a.channels {
+                    *a.grad_image.add(index as usize * a.pixel_stride + c) +=
+                        weight * *a.gcol.add(p * a.gcol_stride + c);
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+///
+/// `a` describes memory as [`OffsetGradientsArgs`] says.
+pub unsafe fn offset_gradients<T: Compute>(a: &OffsetGradientsArgs<T>) {
+    for p in 0..a.positions {
+        // SAFETY: p is a position of the tile.
+        unsafe {
+            let dot = |k: usize| *a.dots.add(k * a.corners.stride + p);
+            let fraction = |k: usize| *a.corners.fraction.add(k * a.corners.stride + p);
+            let (ly, lx, in_range) = (fraction(0), fraction(1), T::ZERO < fraction(2));
+            let (hy, hx) = (T::ONE - ly, T::ONE - lx);
+            let by_y = hx * (dot(2) - dot(0)) + lx * (dot(3) - dot(1));
+            let by_x = hy * (dot(1) - dot(0)) + ly * (dot(3) - dot(2));
+            let value = hy * (hx * dot(0) + lx * dot(1)) + ly * (hx * dot(2) + lx * dot(3));
+            let mask = *a.mask.add(p);
+            for (k, gradient) in [mask * by_y, mask * by_x, value].into_iter().enumerate() {
+                let gradient = if in_range { gradient } else { T::ZERO };
+                let to = a.to.add(k * a.to_stride + p);
+                *to = if a.accumulate { *to + gradient } else { gradient };
+            }
+        }
+    }
+}

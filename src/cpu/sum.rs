@@ -1,0 +1,34 @@
+//! Sums of sums: no chain of additions is longer than MAX_CHAIN, whatever the number of terms.
+
+use super::element::Compute;
+use crate::plan::tiling::MAX_CHAIN;
+
+/// Enough for any number of terms that a 64-bit address space holds.
+const LEVELS: usize = 8;
+
+pub struct Sum<C> {
+    levels: [C; LEVELS],
+    counts: [usize; LEVELS],
+}
+
+impl<C: Compute> Sum<C> {
+    pub fn new() -> Self {
+        Self { levels: [C::ZERO; LEVELS], counts: [0; LEVELS] }
+    }
+
+    pub fn add(&mut self, mut value: C) {
+        for (level, count) in self.levels.iter_mut().zip(&mut self.counts) {
+            *level += value;
+            *count += 1;
+            if *count < MAX_CHAIN {
+                return;
+            }
+            value = *level;
+            (*level, *count) = (C::ZERO, 0);
+        }
+    }
+
+    pub fn total(&self) -> C {
+        self.levels.iter().fold(C::ZERO, |total, &level| total + level)
+    }
+}

@@ -1,0 +1,176 @@
+//! The fused backward pass, decided: cuts, the workspace map. Whatever fixes an order of summation is derived from
+//! problem and kernels alone; only the cut of grad_weight, which fixes none, looks at the number of threads.
+
+use super::arena::{Arena, LINE};
+use super::cuts::{ChannelCut, WeightCut};
+use super::maps::{Image, SamplerMap, image_size};
+use crate::cpu::kernels::{HasKernels, Kernels};
+use crate::error::Result;
+use crate::problem::Problem;
+
+/// Elements from row to row of the tiles: one cache line more than their longest row, so that rows do not fall on the
+/// same cache sets.
+const ROW_PADDING: usize = 16;
+/// Output channels whose part of grad_y is transposed at a time.
+const OUTPUT_BLOCK: usize = 512;
+/// Partial sums of the gradients of offset and mask take at most about this much for each image in flight.
+const PARTIAL_BYTES: usize = 4 << 20;
+/// Below this many operations a run stays on the calling thread.
+const PARALLEL_WORK: u64 = 10_000_000;
+
+/// Byte offsets of one thread's scratch, within that scratch.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ScratchMap {
+    pub sampler: SamplerMap,
+    /// A tile of grad_y, transposed, or its rows for grad_weight.
+    pub grad_y: usize,
+    pub gcol: usize,
+    pub dots: usize,
+    pub col: usize,
+    pub size: usize,
+}
+
+/// Byte offsets within the workspace, once it is aligned to a cache line.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WorkspaceMap {
+    pub packed: usize,
+    pub images: usize,
+    pub image_size: usize,
+    pub grad_images: usize,
+    pub grad_image_size: usize,
+    pub partial: usize,
+    pub partial_size: usize,
+    pub grad_weight: usize,
+    pub scratch: usize,
+    pub size: usize,
+}
+
+/// Taps and positions whose partial sums are kept at a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Band {
+    pub taps: usize,
+    pub tiles: usize,
+    /// Elements of one row of partial sums.
+    pub stride: usize,
+}
+
+pub struct BackwardPlan<T: HasKernels> {
+    pub problem: Problem,
+    pub kernels: &'static Kernels<T::Compute>,
+    pub image: Image,
+    pub workers: usize,
+    pub images_in_flight: usize,
+    /// Positions of a tile of the column gradient.
+    pub positions: usize,
+    pub channels: ChannelCut,
+    pub band: Band,
+    pub weight: WeightCut,
+    /// Output channels whose part of grad_y is transposed at a time.
+    pub output_block: usize,
+    pub scratch: ScratchMap,
+    pub workspace: WorkspaceMap,
+}
+
+impl<T: HasKernels> BackwardPlan<T> {
+    pub fn new(problem: &Problem, kernels: &'static Kernels<T::Compute>, threads: usize) -> Result<Self> {
+        let g = &problem.geometry;
+        let size = size_of::<T::Compute>();
+        let threads = if problem.forward_flops() < PARALLEL_WORK { 1 } else { threads };
+        let channels = ChannelCut::new(g, kernels.columns);
+        let positions = (96 * size_of::<f32>() / size).min((g.positions() as usize).next_multiple_of(16));
+        let band = Band::new(&channels, g.taps() as usize, g.positions() as usize, positions, size);
+        let mut plan = Self {
+            problem: *problem,
+            kernels,
+            image: Image::new::<T>(&problem.x),
+            workers: threads,
+            images_in_flight: threads.min(g.n.max(1) as usize),
+            positions,
+            channels,
+            band,
+            weight: WeightCut::new(g, kernels.columns, threads),
+            output_block: OUTPUT_BLOCK.min(g.outputs_per_group() as usize),
+            scratch: ScratchMap::default(),
+            workspace: WorkspaceMap::default(),
+        };
+        plan.scratch = plan.map_scratch()?;
+        plan.workspace = plan.map_workspace()?;
+        Ok(plan)
+    }
+
+    pub fn gcol_stride(&self) -> usize {
+        self.channels.panels() * self.kernels.columns + ROW_PADDING
+    }
+
+    pub fn col_stride(&self) -> usize {
+        self.weight.padded_width() + ROW_PADDING
+    }
+
+    /// Row distance of a transposed tile of grad_y.
+    pub fn grad_y_stride(&self) -> usize {
+        self.output_block + ROW_PADDING
+    }
+
+    /// Tiles of an image.
+    pub fn tiles(&self) -> usize {
+        (self.problem.geometry.positions() as usize).div_ceil(self.positions)
+    }
+
+    /// Elements of the partial sums of one image.
+    pub fn partial_len(&self) -> usize {
+        self.channels.slots() * self.band.taps * 3 * self.band.stride
+    }
+
+    fn map_scratch(&self) -> Result<ScratchMap> {
+        let positions = self.positions.max(self.weight.depth);
+        let mut arena = Arena::default();
+        let sampler = SamplerMap::new::<T::Compute>(&mut arena, positions, self.channels.coordinate_slots())?;
+        let grad_y = (self.positions * self.grad_y_stride()).max(self.weight.rows * self.weight.depth);
+        Ok(ScratchMap {
+            sampler,
+            grad_y: arena.take::<T::Compute>(grad_y)?,
+            gcol: arena.take::<T::Compute>(self.positions * self.gcol_stride())?,
+            dots: arena.take::<T::Compute>(4 * sampler.stride)?,
+            col: arena.take::<T::Compute>(self.weight.depth * self.col_stride())?,
+            size: arena.size(),
+        })
+    }
+
+    fn map_workspace(&self) -> Result<WorkspaceMap> {
+        let grad_image_size = image_size::<T>(&self.problem.x)?;
+        let image_size = if self.image == Image::Copied { grad_image_size } else { 0 };
+        let mut partial = Arena::default();
+        partial.take::<T::Compute>(self.partial_len())?;
+        let partial_size = partial.size();
+        let mut arena = Arena::default();
+        let mut each = |size: usize| arena.take_bytes(size.saturating_mul(self.images_in_flight));
+        let (images, grad_images, partial) = (each(image_size)?, each(grad_image_size)?, each(partial_size)?);
+        let packed = arena.take::<T::Compute>(self.channels.packed_len())?;
+        let grad_weight = arena.take::<T::Compute>(self.weight.levels * self.weight.level_len())?;
+        let scratch = arena.take_bytes(self.scratch.size * self.workers)?;
+        Ok(WorkspaceMap {
+            packed,
+            images,
+            image_size,
+            grad_images,
+            grad_image_size,
+            partial,
+            partial_size,
+            grad_weight,
+            scratch,
+            // The caller's workspace may have any alignment.
+            size: arena.size() + LINE - 1,
+        })
+    }
+}
+
+impl Band {
+    fn new(channels: &ChannelCut, taps: usize, all: usize, positions: usize, size: usize) -> Self {
+        let row = channels.slots() * 3 * size;
+        let taps = (PARTIAL_BYTES / (row * positions) / channels.tap_block).clamp(1, taps) * channels.tap_block;
+        let taps = taps.min(channels.taps);
+        let tiles = (PARTIAL_BYTES / (row * taps * positions)).clamp(1, all.div_ceil(positions));
+        // Kernels write whole vectors behind the last position.
+        Self { taps, tiles, stride: tiles * positions + ROW_PADDING }
+    }
+}

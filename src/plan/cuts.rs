@@ -1,0 +1,232 @@
+//! How the backward pass is cut: units of channels for the column gradient, units of taps and channels for grad_weight.
+
+use super::tiling::{MAX_CHAIN, even_block};
+use crate::problem::Geometry;
+
+/// Columns (taps times channels) of the column gradient that are computed together.
+const COLUMNS: usize = 576;
+/// Positions that grad_weight adds up before it leaves the registers.
+const WEIGHT_DEPTH: usize = 128;
+/// Columns and rows of grad_weight that are computed together.
+const WEIGHT_COLUMNS: usize = 256;
+const WEIGHT_ROWS: usize = 512;
+/// Corners remembered where the groups of a unit share them.
+const COORDINATE_SLOTS: usize = 64;
+
+/// The part of a unit that lies in one group: what one matrix product makes.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment {
+    pub number: usize,
+    pub group: usize,
+    /// Of all channels.
+    pub first_channel: usize,
+    pub channels: usize,
+}
+
+/// Units of neighbouring channels, each of one part of a group or of whole groups. One thread does a unit for all
+/// positions in order, so that no two threads add to the same element of grad_x.
+#[derive(Clone, Copy, Debug)]
+pub struct ChannelCut {
+    pub taps: usize,
+    pub tap_block: usize,
+    /// O/G: the depth of the product.
+    pub outputs: usize,
+    groups: usize,
+    deformable_groups: usize,
+    /// C/G.
+    per_group: usize,
+    /// Channels of a unit that is part of a group; groups of a unit of whole groups.
+    block: usize,
+    groups_per_unit: usize,
+    columns: usize,
+}
+
+impl ChannelCut {
+    pub fn new(g: &Geometry, columns: usize) -> Self {
+        let (taps, per_group) = (g.taps() as usize, g.channels_per_group() as usize);
+        let target = (g.c as usize / 4).next_multiple_of(16).clamp(16, 64);
+        let block = even_block(per_group, target, 16);
+        let tap_block = (COLUMNS / block).clamp(1, taps);
+        Self {
+            taps,
+            tap_block: even_block(taps, tap_block, 1),
+            outputs: g.outputs_per_group() as usize,
+            groups: g.groups as usize,
+            deformable_groups: g.deformable_groups as usize,
+            per_group,
+            block,
+            groups_per_unit: (target / per_group).max(1),
+            columns,
+        }
+    }
+
+    fn blocks_per_group(&self) -> usize {
+        self.per_group.div_ceil(self.block)
+    }
+
+    pub fn units(&self) -> usize {
+        if self.blocks_per_group() > 1 {
+            self.groups * self.blocks_per_group()
+        } else {
+            self.groups.div_ceil(self.groups_per_unit)
+        }
+    }
+
+    /// The parts of a unit that lie in one group each, in the order of channels.
+    pub fn segments(&self, unit: usize) -> impl Iterator<Item = Segment> + use<> {
+        let cut = *self;
+        let blocks = cut.blocks_per_group();
+        let numbers = if blocks > 1 {
+            unit..unit + 1
+        } else {
+            unit * cut.groups_per_unit..cut.groups.min((unit + 1) * cut.groups_per_unit)
+        };
+        numbers.map(move |number| {
+            let (group, first) = (number / blocks, number % blocks * cut.block);
+            let channels = cut.block.min(cut.per_group - first);
+            Segment { number, group, first_channel: group * cut.per_group + first, channels }
+        })
+    }
+
+    pub fn first_channel(&self, unit: usize) -> usize {
+        self.segments(unit).next().map_or(0, |segment| segment.first_channel)
+    }
+
+    /// The unit that a channel is in.
+    pub fn unit_of(&self, channel: usize) -> usize {
+        let (group, of_group) = (channel / self.per_group, channel % self.per_group);
+        let blocks = self.blocks_per_group();
+        if blocks > 1 { group * blocks + of_group / self.block } else { group / self.groups_per_unit }
+    }
+
+    /// Rows of partial sums. That of the channels of deformable group d in unit u is number u + d: along the channels
+    /// one of both grows wherever a row ends.
+    pub fn slots(&self) -> usize {
+        self.units() + self.deformable_groups - 1
+    }
+
+    pub fn coordinate_slots(&self) -> usize {
+        if self.groups_per_unit > 1 { (self.taps * self.deformable_groups).min(COORDINATE_SLOTS) } else { 1 }
+    }
+
+    pub fn tap_blocks(&self) -> usize {
+        self.taps.div_ceil(self.tap_block)
+    }
+
+    /// Most panels that the columns of a segment and a block of taps fill.
+    pub fn panels(&self) -> usize {
+        (self.tap_block * self.block).div_ceil(self.columns)
+    }
+
+    pub fn segment_count(&self) -> usize {
+        self.groups * self.blocks_per_group()
+    }
+
+    /// Elements of the packed weights of one segment and block of taps.
+    pub fn packed_block(&self) -> usize {
+        self.panels() * self.columns * self.outputs
+    }
+
+    pub fn packed_len(&self) -> usize {
+        self.segment_count() * self.tap_blocks() * self.packed_block()
+    }
+
+    /// Where the packed weights of a segment and block of taps start, in elements.
+    pub fn packed_offset(&self, segment: &Segment, tap_block: usize) -> usize {
+        (segment.number * self.tap_blocks() + tap_block) * self.packed_block()
+    }
+
+    /// All that the packed layout depends on beside the shape.
+    pub fn packed_layout(&self) -> [usize; 3] {
+        [self.tap_block, self.block, self.columns]
+    }
+}
+
+/// Units of grad_weight: rows are output channels, columns taps and channels of a group.
+#[derive(Clone, Copy, Debug)]
+pub struct WeightCut {
+    /// Most rows, taps and channels of a unit.
+    pub rows: usize,
+    pub taps: usize,
+    pub channels: usize,
+    /// Positions of a tile.
+    pub depth: usize,
+    /// Levels of accumulators, so that no chain of additions is longer than MAX_CHAIN.
+    pub levels: usize,
+    row_blocks: usize,
+    tap_blocks: usize,
+    channel_blocks: usize,
+    groups: usize,
+    columns: usize,
+}
+
+/// One unit of grad_weight.
+#[derive(Clone, Copy, Debug)]
+pub struct WeightUnit {
+    pub group: usize,
+    pub row_block: usize,
+    pub tap_block: usize,
+    pub channel_block: usize,
+}
+
+impl WeightCut {
+    pub fn new(g: &Geometry, columns: usize, threads: usize) -> Self {
+        let (all_taps, all_channels) = (g.taps() as usize, g.channels_per_group() as usize);
+        let all_rows = g.outputs_per_group() as usize;
+        let mut channels = even_block(all_channels, WEIGHT_COLUMNS, 16);
+        let mut taps = even_block(all_taps, (WEIGHT_COLUMNS / channels).clamp(1, all_taps), 1);
+        let rows = even_block(all_rows, WEIGHT_ROWS, 16);
+        let groups = g.groups as usize;
+        let units = |taps: usize, channels: usize| {
+            groups * all_rows.div_ceil(rows) * all_taps.div_ceil(taps) * all_channels.div_ceil(channels)
+        };
+        // Smaller units, down to a width that still feeds the micro-kernel, until every thread has some.
+        while threads > 1 && units(taps, channels) < 4 * threads && taps * channels > 2 * columns {
+            if taps > 1 {
+                taps = taps.div_ceil(2);
+            } else {
+                channels = channels.div_ceil(2).next_multiple_of(16);
+            }
+        }
+        let depth = WEIGHT_DEPTH.min(g.positions() as usize);
+        let tiles = (g.n as usize).saturating_mul((g.positions() as usize).div_ceil(depth));
+        Self {
+            rows,
+            taps,
+            channels,
+            depth,
+            levels: if tiles > MAX_CHAIN { 2 } else { 1 },
+            row_blocks: all_rows.div_ceil(rows),
+            tap_blocks: all_taps.div_ceil(taps),
+            channel_blocks: all_channels.div_ceil(channels),
+            groups,
+            columns,
+        }
+    }
+
+    pub fn units(&self) -> usize {
+        self.groups * self.row_blocks * self.tap_blocks * self.channel_blocks
+    }
+
+    pub fn unit(&self, number: usize) -> WeightUnit {
+        let (number, channel_block) = (number / self.channel_blocks, number % self.channel_blocks);
+        let (number, tap_block) = (number / self.tap_blocks, number % self.tap_blocks);
+        let (group, row_block) = (number / self.row_blocks, number % self.row_blocks);
+        WeightUnit { group, row_block, tap_block, channel_block }
+    }
+
+    /// Columns of a unit, rounded up to whole panels.
+    pub fn padded_width(&self) -> usize {
+        (self.taps * self.channels).next_multiple_of(self.columns)
+    }
+
+    /// Elements of the accumulators of a unit.
+    pub fn unit_len(&self) -> usize {
+        self.rows * self.padded_width()
+    }
+
+    /// Elements of one level of accumulators of all units.
+    pub fn level_len(&self) -> usize {
+        self.units() * self.unit_len()
+    }
+}

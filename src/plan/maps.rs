@@ -1,0 +1,89 @@
+//! Maps of the scratch and workspace parts that the passes have in common.
+
+use super::arena::Arena;
+use crate::cpu::kernels::{HasKernels, POSITION_PADDING};
+use crate::error::Result;
+use crate::problem::Tensor;
+
+/// Byte offsets of a sampler's arrays within a thread's scratch.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SamplerMap {
+    /// Elements of an array with one value for each position of a tile.
+    pub stride: usize,
+    /// Taps (of all deformable groups) whose corners are remembered.
+    pub slots: usize,
+    pub base_y: usize,
+    pub base_x: usize,
+    pub offset_y: usize,
+    pub offset_x: usize,
+    pub mask: usize,
+    pub tags: usize,
+    pub index: usize,
+    pub weight: usize,
+    pub fraction: usize,
+}
+
+impl SamplerMap {
+    pub fn new<C>(arena: &mut Arena, positions: usize, slots: usize) -> Result<Self> {
+        let stride = (positions + POSITION_PADDING).next_multiple_of(POSITION_PADDING);
+        Ok(Self {
+            stride,
+            slots,
+            base_y: arena.take::<C>(stride)?,
+            base_x: arena.take::<C>(stride)?,
+            offset_y: arena.take::<C>(stride)?,
+            offset_x: arena.take::<C>(stride)?,
+            mask: arena.take::<C>(stride)?,
+            tags: arena.take::<u64>(slots)?,
+            index: arena.take::<i32>(slots * 4 * stride)?,
+            weight: arena.take::<C>(slots * 4 * stride)?,
+            fraction: arena.take::<C>(slots * 3 * stride)?,
+        })
+    }
+}
+
+/// How a pass reads x.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Image {
+    /// Channels are contiguous and pixels evenly spaced: sampled where it is.
+    Direct { pixel_stride: usize },
+    /// Copied to the workspace, channels contiguous, an image at a time.
+    Copied,
+}
+
+impl Image {
+    pub fn new<T: HasKernels>(x: &Tensor) -> Self {
+        let [_, c, h, w, _] = x.dims;
+        let [_, sc, sh, sw, _] = x.strides;
+        match flat_stride([h, w], [sh, sw]) {
+            Some(stride @ 0..) if T::IS_COMPUTE && (sc == 1 || c == 1) => {
+                Self::Direct { pixel_stride: stride as usize }
+            }
+            _ => Self::Copied,
+        }
+    }
+}
+
+/// Bytes of one image with contiguous channels, in the type it is computed in.
+pub fn image_size<T: HasKernels>(x: &Tensor) -> Result<usize> {
+    let mut arena = Arena::default();
+    arena.take::<T::Compute>((x.dims[1] * x.dims[2] * x.dims[3]) as usize)?;
+    Ok(arena.size())
+}
+
+/// The stride from one element of a plane to the next, row after row, if it is the same everywhere. A plane of one
+/// element has any; 1 is as good as another.
+pub fn flat_stride([h, w]: [i64; 2], [sh, sw]: [i64; 2]) -> Option<i64> {
+    match (h, w) {
+        (1, 1) => Some(1),
+        (_, 1) => Some(sh),
+        (1, _) => Some(sw),
+        _ => (sh == w * sw).then_some(sw),
+    }
+}
+
+/// Whether the kernels may read or write the tensor as planes whose positions are neighbours (NCHW).
+pub fn is_planes<T: HasKernels>(tensor: &Tensor) -> bool {
+    let ([_, _, h, w, _], [_, _, sh, sw, _]) = (tensor.dims, tensor.strides);
+    T::IS_COMPUTE && flat_stride([h, w], [sh, sw]) == Some(1)
+}

@@ -1,0 +1,327 @@
+//! The gradients against their definition, and against the forward pass they are the gradients of. Until the library
+//! computes gradients, its refusal is what these tests check.
+
+mod common;
+
+use common::case::{Case, Layouts};
+use common::dtype::Dtype;
+use common::executor::Host;
+use common::layout::{Layout, Strided};
+use common::problem::{Gradients, Problem};
+use common::reference;
+use common::report::report;
+use common::runner::{self, GRADIENTS, Plan, Setup, Threads, Workspace, all_gradients};
+use common::strategy::{case, for_all, large_case, setup};
+use common::tensor::{Tensor, assert_surroundings};
+use common::values::{Masks, Numbers, Offsets, Random};
+use common::verify::{Worst, compare};
+use deformconv::context::Isa;
+use proptest::prelude::{Strategy, any};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+/// Whether the library computes gradients of this type. If not, its refusal must be DCN_ERROR_UNSUPPORTED and leave
+/// everything as it was, which is then all that the tests check; a line says so.
+fn is_computed(dtype: Dtype) -> bool {
+    let problem = Problem::new(&Case::default().of(dtype));
+    let refused = runner::isas().0.into_iter().filter_map(|isa| {
+        let gradients = problem.gradients();
+        let blocks = || -> Vec<_> { gradients.outputs().iter().map(|(_, tensor)| tensor.block()).collect() };
+        let untouched = blocks();
+        let plan = Plan::new(&problem, &Setup { workspace: Workspace::Allocator, ..Setup::plain(isa) });
+        let refusal = plan.and_then(|plan| plan.backward(&gradients, all_gradients(&problem), 0)).err()?;
+        assert!(refusal.is_unsupported(), "{isa:?}: {refusal:?}");
+        assert!(untouched == blocks(), "{isa:?}: a refused call wrote to its outputs");
+        Some(refusal)
+    });
+    let refused: Vec<_> = refused.collect();
+    let isas = runner::isas().0.len();
+    assert!(refused.is_empty() || refused.len() == isas, "only some instruction sets compute gradients: {refused:?}");
+    if let Some(refusal) = refused.first() {
+        static REPORTED: Mutex<BTreeSet<Dtype>> = Mutex::new(BTreeSet::new());
+        if REPORTED.lock().unwrap_or_else(PoisonError::into_inner).insert(dtype) {
+            let checked = "only that it refuses was checked";
+            report(&format!(
+                "gradients in {dtype:?} were NOT compared, {checked}: {}: {}",
+                refusal.call, refusal.message
+            ));
+        }
+    }
+    refused.is_empty()
+}
+
+/// Runs a problem in some ways on every instruction set and compares all gradients; adds to what is there for the
+/// DCN_GRAD_... bits in `accumulate`.
+fn check(case: &Case, setups: &[Setup], accumulate: u32, worst: &Worst) -> Result<(), String> {
+    let problem = Problem::new(case);
+    let expected = reference::backward(&problem, &problem.gradients().y);
+    for isa in runner::isas().0 {
+        for setup in setups {
+            let setup = Setup { isa, ..*setup };
+            let mut got = problem.gradients();
+            let previous = start_from(&mut got, accumulate, case.seed);
+            let plan = Plan::new(&problem, &setup).map_err(|refusal| format!("{setup:?}: {refusal:?}"))?;
+            let all = all_gradients(&problem);
+            plan.backward(&got, all, accumulate & all).map_err(|refusal| format!("{setup:?}: {refusal:?}"))?;
+            for (name, tensor) in got.outputs() {
+                tensor.assert_surroundings(name);
+                let mut expected = expected.named(name).to_vec();
+                if let Some(previous) = previous.iter().find(|(of, _)| *of == name) {
+                    expected.iter_mut().zip(&previous.1).for_each(|(sum, value)| *sum = sum.added_to(*value));
+                }
+                let ratio = compare(name, tensor, &expected).map_err(|message| format!("{setup:?}: {message}"))?;
+                worst.add(case.dtype, ratio);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Fills the gradients that will be added to, and returns what they hold.
+fn start_from(gradients: &mut Gradients, accumulate: u32, seed: u64) -> Vec<(&'static str, Vec<f64>)> {
+    let mut random = Random::new(seed, 8);
+    let mut held = Vec::new();
+    for (name, tensor) in gradients.outputs_mut() {
+        let (_, bit) = GRADIENTS.into_iter().find(|(of, _)| *of == name).expect("a gradient's bit");
+        if accumulate & bit != 0 {
+            tensor.fill(|_| random.between(-1.0, 1.0));
+            held.push((name, tensor.indices().map(|index| tensor.get(&index)).collect()));
+        }
+    }
+    held
+}
+
+fn random_problems(name: &str, cases: u32, problems: impl Strategy<Value = Case>) {
+    let worst = Worst::default();
+    let accumulate = any::<u32>().prop_map(|bits| if bits % 2 == 0 { 0 } else { bits >> 1 & 31 });
+    for_all(cases, (problems, setup(), accumulate), |(case, setup, accumulate)| {
+        check(&case, &[setup], accumulate, &worst)
+    });
+    worst.lines().iter().for_each(|line| report(&format!("gradients of {name}: {line}")));
+}
+
+#[test]
+fn random_problems_in_f32() {
+    if is_computed(Dtype::F32) {
+        random_problems("random problems", 400, case(Dtype::F32));
+    }
+}
+
+#[test]
+fn random_problems_in_f64() {
+    if is_computed(Dtype::F64) {
+        random_problems("random problems", 200, case(Dtype::F64));
+    }
+}
+
+#[test]
+fn random_problems_in_halves() {
+    for dtype in [Dtype::F16, Dtype::Bf16] {
+        if is_computed(dtype) {
+            random_problems("random problems", 150, case(dtype));
+        }
+    }
+}
+
+#[test]
+fn large_random_problems() {
+    if is_computed(Dtype::F32) {
+        random_problems("large random problems", 10, large_case(Dtype::F32));
+    }
+    if is_computed(Dtype::F64) {
+        random_problems("large random problems", 3, large_case(Dtype::F64));
+    }
+}
+
+/// A named problem in f32 and f64, with a few ways to run it.
+fn named(name: &str, case: Case) {
+    let plain = Setup::plain(Isa::Scalar);
+    let setups = [
+        plain,
+        Setup { threads: Threads::Own(4), packed: Some(0), ..plain },
+        Setup { threads: Threads::Host(Host::Concurrent, 3), workspace: Workspace::Allocator, ..plain },
+    ];
+    for dtype in [Dtype::F32, Dtype::F64] {
+        if !is_computed(dtype) {
+            continue;
+        }
+        let case = case.clone().of(dtype);
+        let worst = Worst::default();
+        let result = check(&case, &setups, 0, &worst);
+        result.unwrap_or_else(|message| panic!("{name}: {message}\n{case:?}"));
+        worst.lines().iter().for_each(|line| report(&format!("gradients, {name}: {line}")));
+    }
+}
+
+#[test]
+fn offsets_on_borders_and_beyond() {
+    for offsets in [Offsets::Edges, Offsets::Extreme, Offsets::Far, Offsets::Integers, Offsets::Mixed] {
+        let case = Case { offsets, deformable_groups: 3, ..Case::default() };
+        named(&format!("{offsets:?} offsets"), Case { numbers: Numbers::NonFinite, n: 1, ..case.clone() });
+        named(&format!("{offsets:?} offsets"), case);
+    }
+}
+
+#[test]
+fn masks_of_every_kind() {
+    for masks in Masks::ALL {
+        named(&format!("{masks:?} masks"), Case { masks, offsets: Offsets::Mixed, ..Case::default() });
+    }
+}
+
+#[test]
+fn no_images() {
+    named("N = 0", Case { n: 0, ..Case::default() });
+}
+
+#[test]
+fn kernel_larger_than_the_image() {
+    let case = Case { h: 3, w: 2, kernel: [11, 13], pad_before: [6, 5], pad_after: [5, 8], ..Case::default() };
+    named("11x13 kernel on a 3x2 image", Case { offsets: Offsets::Anywhere, ..case });
+}
+
+#[test]
+fn kernel_of_32768_columns() {
+    let wide = Case { n: 1, c: 2, h: 1, w: 3, o: 2, kernel: [1, 32768], has_mask: false, ..Case::default() };
+    let wide = Case { pad_before: [0, 16384], pad_after: [0, 16384], offsets: Offsets::Anywhere, ..wide };
+    named("32768 columns", wide);
+}
+
+#[test]
+fn sums_over_more_than_65536_positions() {
+    let case = Case { n: 1, c: 1, h: 300, w: 300, o: 1, kernel: [1, 1], ..Case::default() };
+    let case = Case { pad_before: [0, 0], pad_after: [0, 0], offsets: Offsets::Small, ..case };
+    named("90000 positions", case.clone());
+    // All terms of one sign and alike: the errors of a long chain of additions add up instead of cancelling.
+    let layouts = Layouts {
+        x: Layout::broadcast(4, &[0, 1, 2, 3]),
+        grad_y: Layout::broadcast(4, &[0, 1, 2, 3]),
+        ..Layouts::default()
+    };
+    let alike = Case { layouts, has_mask: false, offsets: Offsets::Zero, ..case };
+    named("90000 positions, all terms alike", alike.clone());
+    // All of them sample the same few pixels.
+    let far = Case { h: 2, w: 2, pad_before: [149, 149], pad_after: [149, 149], offsets: Offsets::Anywhere, ..alike };
+    named("90000 positions, four pixels", far);
+}
+
+#[test]
+fn odd_channels() {
+    for layouts in [Layouts::default(), Layouts::channels_last()] {
+        let case = Case { n: 1, c: 513, h: 4, w: 5, o: 17, layouts, ..Case::default() };
+        named("513 channels to 17", case.clone());
+        named(
+            "513 channels in 3 groups and 27 deformable groups",
+            Case { o: 18, groups: 3, deformable_groups: 27, ..case },
+        );
+    }
+    named("6 channels to 600", Case { n: 1, o: 600, h: 4, w: 5, ..Case::default() });
+}
+
+#[test]
+fn depthwise() {
+    let case = Case { n: 1, c: 70, groups: 70, o: 70, ..Case::default() };
+    named("depthwise", case.clone());
+    named("depthwise, a deformable group a channel", Case { deformable_groups: 70, o: 140, ..case });
+}
+
+#[test]
+fn every_stride_negative() {
+    let reversed = |rank: usize| {
+        let mut strided = Strided::ordered(&(0..rank).collect::<Vec<_>>());
+        strided.reversed = vec![true; rank];
+        Layout::Strided(strided)
+    };
+    let layouts = Layouts {
+        x: reversed(4),
+        offset: reversed(4),
+        mask: reversed(4),
+        weight: reversed(4),
+        bias: reversed(1),
+        y: reversed(4),
+        grad_bias: reversed(1),
+        ..Layouts::default()
+    };
+    named("all strides negative", Case { layouts, ..Case::default() });
+}
+
+#[test]
+fn grad_offset_and_grad_mask_in_one_buffer() {
+    if !is_computed(Dtype::F32) {
+        return;
+    }
+    let case = Case { deformable_groups: 2, ..Case::default() };
+    let mut problem = Problem::new(&case);
+    let taps = case.deformable_groups * case.taps();
+    let [ho, wo] = case.output();
+    let both = || {
+        let both = Tensor::new(case.dtype, &[case.n, 3 * taps, ho, wo], &Layout::Contiguous, 0);
+        (both.channels(0, 2 * taps), both.channels(2 * taps, taps))
+    };
+    let (offset, mask) = both();
+    (problem.descriptor.grad_offset, problem.descriptor.grad_mask) = (offset.descriptor(), mask.descriptor());
+    let expected = reference::backward(&problem, &problem.gradients().y);
+    for isa in runner::isas().0 {
+        let (offset, mask) = both();
+        let gradients = Gradients { offset, mask: Some(mask), ..problem.gradients() };
+        let plan = Plan::new(&problem, &Setup::plain(isa)).expect("a plan");
+        plan.backward(&gradients, all_gradients(&problem), 0).expect("the library takes slices of one buffer");
+        for (name, tensor) in gradients.outputs() {
+            compare(name, tensor, expected.named(name)).unwrap_or_else(|message| panic!("{isa:?}: {message}"));
+        }
+        assert_surroundings(
+            &[&gradients.offset, gradients.mask.as_ref().expect("just made")],
+            "grad_offset and grad_mask",
+        );
+    }
+}
+
+fn dot(a: &Tensor, b: &Tensor) -> f64 {
+    a.indices().map(|index| a.get(&index) * b.get(&index)).sum()
+}
+
+fn magnitudes(tensor: &mut Tensor) {
+    let values: Vec<f64> = tensor.indices().map(|index| tensor.get(&index).abs()).collect();
+    let mut values = values.into_iter();
+    tensor.fill(|_| values.next().expect("as many values as elements"));
+}
+
+/// ⟨g, F x⟩ = ⟨Fᵀ g, x⟩, for x and, as the operator is linear in both, for the weights: the two passes of the library
+/// against each other, without the reference.
+#[test]
+fn backward_is_the_adjoint_of_forward() {
+    for dtype in [Dtype::F32, Dtype::F64] {
+        if !is_computed(dtype) {
+            continue;
+        }
+        let case = Case { bias: None, offsets: Offsets::Anywhere, masks: Masks::Signed, ..Case::default() }.of(dtype);
+        for case in [
+            Case { n: 3, c: 12, o: 8, groups: 4, deformable_groups: 6, ..case.clone() },
+            Case { n: 2, c: 40, h: 20, w: 23, o: 33, layouts: Layouts::channels_last(), ..case },
+        ] {
+            for isa in runner::isas().0 {
+                adjoint(&case, &Setup { threads: Threads::Own(2), ..Setup::plain(isa) });
+            }
+        }
+    }
+}
+
+fn adjoint(case: &Case, setup: &Setup) {
+    let mut problem = Problem::new(case);
+    let gradients = runner::backward(&problem, setup).expect("a backward pass");
+    let y = runner::forward(&problem, setup).expect("a forward pass");
+    let sides = [dot(&gradients.y, &y), dot(&gradients.x, &problem.x), dot(&gradients.weight, &problem.weight)];
+    // The same sums with the magnitude of every term.
+    let mut g = gradients.y.copy();
+    let mask = problem.mask.as_mut().expect("a mask");
+    [&mut problem.x, &mut problem.weight, mask, &mut g].into_iter().for_each(magnitudes);
+    let magnitude = dot(&g, &runner::forward(&problem, setup).expect("a forward pass"));
+    let tolerance = 2.0 * case.dtype.tolerance() * (8.0 + 2.0 * (4.0 * case.work() as f64).sqrt()) * magnitude;
+    for (side, name) in sides[1..].iter().zip(["x", "weight"]) {
+        let error = (side - sides[0]).abs();
+        assert!(
+            error <= tolerance,
+            "{name}: {sides:?}, apart by {error:e}, expected {tolerance:e}\n{setup:?}\n{case:?}"
+        );
+    }
+}

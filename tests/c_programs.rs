@@ -1,0 +1,116 @@
+//! The C and C++ programs of `c_tests/`, against the library as it is installed: each built by every compiler at hand,
+//! warnings being errors, and run.
+
+mod native;
+
+use native::{Language, Link, compile, compilers, lib_dir, output_of, run, succeeds};
+use std::process::Command;
+
+/// Builds a program with every compiler and runs it; its output on failure.
+fn passes(file: &str) {
+    for compiler in compilers(Language::of(file)) {
+        let program = compile(&compiler, file, Link::Shared, "", &[]);
+        print!("{}", output_of(&mut run(&program)));
+    }
+}
+
+macro_rules! programs {
+    ($($name:ident: $file:literal,)*) => {
+        $(#[test] fn $name() { passes($file); })*
+
+        /// No program lies about that nobody runs.
+        #[test]
+        fn every_program_is_listed() {
+            let mut listed = vec![$($file,)* "unload.c"];
+            let mut files: Vec<_> = std::fs::read_dir(native::source("")).expect("c_tests is readable")
+                .map(|entry| entry.expect("c_tests is readable").file_name().into_string().expect("names are UTF-8"))
+                .filter(|name| name.ends_with(".c") || name.ends_with(".cpp")).collect();
+            listed.sort_unstable();
+            files.sort_unstable();
+            assert_eq!(files, listed);
+        }
+    };
+}
+
+programs! {
+    backward: "backward.c",
+    concurrent: "concurrent.c",
+    environment: "environment.c",
+    executors: "executors.c",
+    float_state: "float_state.c",
+    fork: "fork.c",
+    lifetime: "lifetime.c",
+    log: "log.c",
+    message: "message.c",
+    mx_driving: "mx_driving.c",
+    null_pointers: "null_pointers.c",
+    numbers: "numbers.c",
+    out_of_memory: "out_of_memory.c",
+    overlap: "overlap.c",
+    packed_weight: "packed_weight.c",
+    queries: "queries.c",
+    refused: "refused.c",
+    status: "status.c",
+    struct_size: "struct_size.c",
+    thread_limit: "thread_limit.c",
+    unknown_values: "unknown_values.c",
+    workspace: "workspace.c",
+    wrapper: "wrapper.cpp",
+}
+
+#[test]
+fn unload() {
+    for compiler in compilers(Language::C) {
+        let program = compile(&compiler, "unload.c", Link::None, "", &[]);
+        output_of(run(&program).arg(lib_dir().join("libdeformconv.so")));
+    }
+}
+
+/// The archive links with the libraries that pkg-config would name, and the program then needs no libdeformconv.so.
+#[test]
+fn static_archive() {
+    for (file, language) in [("numbers.c", Language::C), ("wrapper.cpp", Language::Cpp)] {
+        for compiler in compilers(language) {
+            let program = compile(&compiler, file, Link::Static, "-static", &[]);
+            output_of(&mut run(&program));
+            let needed = output_of(Command::new("readelf").arg("-d").arg(&program));
+            assert!(!needed.contains("libdeformconv"), "{needed}");
+        }
+    }
+}
+
+/// What the library reads and writes in the programs' buffers, and what it leaves allocated.
+const CHECKED: [&str; 5] = ["numbers.c", "overlap.c", "packed_weight.c", "null_pointers.c", "struct_size.c"];
+
+#[test]
+fn valgrind_finds_nothing() {
+    if native::is_cross() || !succeeds(Command::new("valgrind").arg("--version")) {
+        return println!("did not run: C programs under valgrind: it is not installed, or this is a cross build");
+    }
+    for compiler in compilers(Language::C).iter().take(1) {
+        for file in CHECKED {
+            let program = compile(compiler, file, Link::Shared, "-memcheck", &[]);
+            let mut command = Command::new("timeout");
+            command.args(["--kill-after=5", "120", "valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full"]);
+            command.args(["--errors-for-leak-kinds=definite,indirect", "--show-leak-kinds=definite,indirect"]);
+            output_of(command.arg(program));
+        }
+    }
+}
+
+/// The C side under the address and undefined behaviour sanitizers, which also see what the library leaks.
+#[test]
+fn sanitizers_find_nothing() {
+    let flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+    for compiler in compilers(Language::C).iter().take(1) {
+        let probe = native::build_dir().join("sanitizer-probe");
+        let source = native::build_dir().join("sanitizer-probe.c");
+        std::fs::write(&source, "int main(void) { return 0; }\n").expect("the build directory is writable");
+        if !succeeds(compiler.command().args(flags).arg(&source).arg("-o").arg(&probe)) || !succeeds(&mut run(&probe)) {
+            return println!("did not run: C programs with sanitizers: they are not installed");
+        }
+        for file in CHECKED.into_iter().chain(["out_of_memory.c", "executors.c", "refused.c", "unknown_values.c"]) {
+            output_of(&mut run(&compile(compiler, file, Link::Shared, "-sanitized", &flags)));
+        }
+    }
+}

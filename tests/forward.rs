@@ -1,0 +1,300 @@
+//! The forward pass against the operator's definition: random problems and named ones, every instruction set, 1 to 8
+//! threads, the host's or the library's own, with and without the caller's workspace and packed weights.
+
+mod common;
+
+use common::case::{Case, Layouts};
+use common::dtype::Dtype;
+use common::executor::Host;
+use common::layout::{Layout, Strided};
+use common::problem::Problem;
+use common::reference;
+use common::report::report;
+use common::runner::{self, Plan, Refusal, Setup, Threads, Workspace};
+use common::strategy::{case, for_all, large_case, setup};
+use common::values::{Masks, Numbers, Offsets};
+use common::verify::{Worst, compare};
+use deformconv::abi::*;
+use deformconv::context::Isa;
+
+/// Runs a problem in some ways on every instruction set and compares.
+fn check(case: &Case, setups: &[Setup], worst: &Worst) -> Result<(), String> {
+    let problem = Problem::new(case);
+    let expected = reference::forward(&problem);
+    for isa in runner::isas().0 {
+        for setup in setups {
+            let setup = Setup { isa, ..*setup };
+            let got = runner::forward(&problem, &setup).map_err(|refusal| format!("{setup:?}: {refusal:?}"))?;
+            let ratio = compare("y", &got, &expected).map_err(|message| format!("{setup:?}: {message}"))?;
+            worst.add(case.dtype, ratio);
+        }
+    }
+    Ok(())
+}
+
+/// A small problem's refusal, if the library does not compute this type yet.
+fn refusal(dtype: Dtype) -> Option<Refusal> {
+    let problem = Problem::new(&Case::default().of(dtype));
+    runner::forward(&problem, &Setup::plain(Isa::Scalar)).err().filter(Refusal::is_unsupported)
+}
+
+fn random_problems(dtype: Dtype, cases: u32) {
+    runner::isas().1.iter().for_each(|line| report(line));
+    let worst = Worst::default();
+    for_all(cases, (case(dtype), setup()), |(case, setup)| check(&case, &[setup], &worst));
+    worst.lines().iter().for_each(|line| report(&format!("random problems: {line}")));
+}
+
+/// Large enough for threads to share the work.
+fn large_random_problems(dtype: Dtype, cases: u32) {
+    let worst = Worst::default();
+    for_all(cases, (large_case(dtype), setup()), |(case, setup)| check(&case, &[setup], &worst));
+    worst.lines().iter().for_each(|line| report(&format!("large random problems: {line}")));
+}
+
+#[test]
+fn random_problems_in_f32() {
+    random_problems(Dtype::F32, 600);
+}
+
+#[test]
+fn random_problems_in_f64() {
+    random_problems(Dtype::F64, 300);
+}
+
+#[test]
+fn large_random_problems_in_f32() {
+    large_random_problems(Dtype::F32, 20);
+}
+
+#[test]
+fn large_random_problems_in_f64() {
+    large_random_problems(Dtype::F64, 6);
+}
+
+#[test]
+fn random_problems_in_halves() {
+    for dtype in [Dtype::F16, Dtype::Bf16] {
+        match refusal(dtype) {
+            Some(refusal) => report(&format!("forward {dtype:?} was NOT run: {}", refusal.message)),
+            None => random_problems(dtype, 150),
+        }
+    }
+}
+
+/// A named problem in f32 and f64, with a few ways to run it.
+fn named(name: &str, case: Case) {
+    let plain = Setup::plain(Isa::Scalar);
+    let setups = [
+        plain,
+        Setup { threads: Threads::Own(4), packed: Some(0), ..plain },
+        Setup { threads: Threads::Host(Host::Concurrent, 3), workspace: Workspace::Allocator, ..plain },
+    ];
+    for dtype in [Dtype::F32, Dtype::F64] {
+        let case = case.clone().of(dtype);
+        let worst = Worst::default();
+        let result = check(&case, &setups, &worst);
+        result.unwrap_or_else(|message| panic!("{name}: {message}\n{case:?}"));
+        worst.lines().iter().for_each(|line| report(&format!("{name}: {line}")));
+    }
+}
+
+#[test]
+fn offsets_on_borders_and_beyond() {
+    for offsets in [Offsets::Edges, Offsets::Extreme, Offsets::Far, Offsets::Integers, Offsets::Mixed] {
+        let case = Case { offsets, deformable_groups: 3, ..Case::default() };
+        named(&format!("{offsets:?} offsets"), Case { numbers: Numbers::NonFinite, n: 1, ..case.clone() });
+        named(&format!("{offsets:?} offsets"), case);
+    }
+}
+
+#[test]
+fn masks_of_every_kind() {
+    for masks in Masks::ALL {
+        named(&format!("{masks:?} masks"), Case { masks, offsets: Offsets::Mixed, ..Case::default() });
+    }
+}
+
+#[test]
+fn no_images() {
+    named("N = 0", Case { n: 0, ..Case::default() });
+}
+
+#[test]
+fn images_of_one_pixel() {
+    let case = Case { h: 1, w: 1, offsets: Offsets::Edges, ..Case::default() };
+    named("1x1 image", case.clone());
+    named("1x1 image, 1x1 kernel", Case { kernel: [1, 1], pad_before: [0, 0], pad_after: [0, 0], ..case });
+}
+
+#[test]
+fn kernel_larger_than_the_image() {
+    let case = Case { h: 3, w: 2, kernel: [11, 13], pad_before: [6, 5], pad_after: [5, 8], ..Case::default() };
+    named("11x13 kernel on a 3x2 image", Case { offsets: Offsets::Anywhere, ..case });
+}
+
+#[test]
+fn kernel_of_32768_columns() {
+    let wide = Case { n: 1, c: 2, h: 1, w: 3, o: 2, kernel: [1, 32768], has_mask: false, ..Case::default() };
+    let wide = Case { pad_before: [0, 16384], pad_after: [0, 16384], offsets: Offsets::Anywhere, ..wide };
+    named("32768 columns", wide.clone());
+    // As far as f32 coordinates go: 2^24 columns of padded image.
+    let far = [(1 << 24) - 3 - 8_000_000, 8_000_000];
+    let dilated =
+        Case { dilation: [1, 511], stride: [1, 20_000], pad_before: [0, far[0]], pad_after: [0, far[1]], ..wide };
+    named("32768 columns, dilated to 2^24", dilated);
+}
+
+#[test]
+fn kernel_of_32768_rows() {
+    let tall = Case { n: 1, c: 1, h: 3, w: 1, o: 1, kernel: [32768, 1], has_mask: true, ..Case::default() };
+    named("32768 rows", Case { pad_before: [16384, 0], pad_after: [16384, 0], offsets: Offsets::Anywhere, ..tall });
+}
+
+#[test]
+fn sums_of_more_than_65536_terms() {
+    let case = Case { n: 1, c: 1, h: 20, w: 20, o: 2, kernel: [300, 300], has_mask: false, ..Case::default() };
+    let case = Case { pad_before: [140, 141], pad_after: [141, 140], offsets: Offsets::Anywhere, ..case };
+    named("300x300 kernel", case.clone());
+    // All terms of one sign and alike: the errors of a long chain of additions add up instead of cancelling.
+    let layouts = Layouts {
+        x: Layout::broadcast(4, &[0, 1, 2, 3]),
+        weight: Layout::broadcast(4, &[1, 2, 3]),
+        ..Layouts::default()
+    };
+    named(
+        "300x300 kernel, all terms alike",
+        Case { layouts, offsets: Offsets::Zero, pad_before: [0, 0], pad_after: [0, 0], h: 301, w: 301, ..case },
+    );
+}
+
+#[test]
+fn odd_channels() {
+    for layouts in [Layouts::default(), Layouts::channels_last()] {
+        let case = Case { n: 1, c: 513, h: 4, w: 5, o: 17, has_mask: false, layouts, ..Case::default() };
+        named("513 channels to 17", case.clone());
+        named(
+            "513 channels in 3 groups and 27 deformable groups",
+            Case { o: 18, groups: 3, deformable_groups: 27, ..case },
+        );
+    }
+}
+
+#[test]
+fn depthwise() {
+    let case = Case { n: 1, c: 70, groups: 70, o: 70, ..Case::default() };
+    named("depthwise", case.clone());
+    named("depthwise, a deformable group a channel", Case { deformable_groups: 70, o: 140, ..case });
+}
+
+#[test]
+fn positions_that_cross_rows_and_tiles() {
+    for w in [1, 3, 15, 16, 17, 47, 48, 49, 97] {
+        named(&format!("rows of {w}"), Case { n: 2, c: 4, h: 11, w, o: 3, ..Case::default() });
+    }
+}
+
+#[test]
+fn deformable_groups_that_straddle_groups() {
+    let case = Case { c: 30, o: 20, groups: 10, deformable_groups: 6, ..Case::default() };
+    named("10 groups, 6 deformable groups", case.clone());
+    named("2 groups, 15 deformable groups", Case { groups: 2, deformable_groups: 15, ..case });
+}
+
+#[test]
+fn offset_and_mask_in_one_buffer() {
+    // As the one convolution that predicts both leaves them.
+    let case = Case { deformable_groups: 2, ..Case::default() };
+    let mut problem = Problem::new(&case);
+    let taps = case.deformable_groups * case.taps();
+    let [ho, wo] = case.output();
+    let dims = [case.n, 3 * taps, ho, wo];
+    let both = common::tensor::Tensor::new(case.dtype, &dims, &Layout::Contiguous, 0);
+    let (mut offset, mut mask) = (both.channels(0, 2 * taps), both.channels(2 * taps, taps));
+    offset.fill(|index| problem.offset.get(index));
+    mask.fill(|index| problem.mask.as_ref().expect("the case has a mask").get(index));
+    (problem.descriptor.offset, problem.descriptor.mask) = (offset.descriptor(), mask.descriptor());
+    (problem.offset, problem.mask) = (offset, Some(mask));
+    let expected = reference::forward(&problem);
+    for isa in runner::isas().0 {
+        let got = runner::forward(&problem, &Setup::plain(isa)).expect("the library takes slices of one buffer");
+        compare("y", &got, &expected).unwrap_or_else(|message| panic!("{isa:?}: {message}"));
+    }
+}
+
+#[test]
+fn every_stride_negative() {
+    let reversed = |rank: usize| {
+        let mut strided = Strided::ordered(&(0..rank).collect::<Vec<_>>());
+        strided.reversed = vec![true; rank];
+        Layout::Strided(strided)
+    };
+    let layouts = Layouts {
+        x: reversed(4),
+        offset: reversed(4),
+        mask: reversed(4),
+        weight: reversed(4),
+        bias: reversed(1),
+        y: reversed(4),
+        ..Layouts::default()
+    };
+    named("all strides negative", Case { layouts, ..Case::default() });
+}
+
+/// Images of so many pixels that 31 bits do not count them, or just so, in the memory of a column at most: the pixels of
+/// a row share theirs. Copying one takes the workspace as much memory as it has pixels, which is asked before.
+#[test]
+fn images_of_2_to_the_31_pixels_and_more() {
+    const MOST_WORKSPACE: usize = 1 << 30;
+    let mut channels_last = Strided::ordered(&[0, 2, 3, 1]);
+    channels_last.broadcast[3] = true;
+    let images = [
+        (46340, "one pixel", 1, Layout::broadcast(4, &[2, 3])),
+        (65536, "one pixel", 1, Layout::broadcast(4, &[2, 3])),
+        (65536, "one channel", 1, Layout::broadcast(4, &[3])),
+        (65536, "channels innermost", 6, Layout::Strided(channels_last)),
+        (65536, "channels outermost", 6, Layout::broadcast(4, &[3])),
+    ];
+    for (size, name, c, x) in images {
+        let layouts = Layouts { x, ..Layouts::default() };
+        let case =
+            Case { c, h: size, w: size, stride: [16000, 15000], passes: 1 << DCN_PASS_FORWARD, ..Case::default() };
+        let problem = Problem::new(&Case { layouts, ..case });
+        let expected = reference::forward(&problem);
+        for isa in runner::isas().0 {
+            let setup = Setup::plain(isa);
+            let plan = Plan::new(&problem, &setup).unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
+            let bytes = plan.workspace_size(DCN_PASS_FORWARD).expect("a plan for the forward pass");
+            if bytes > MOST_WORKSPACE {
+                report(&format!(
+                    "{size}^2 pixels, {name}, {isa:?}: was NOT run: its workspace would take {bytes} bytes"
+                ));
+                continue;
+            }
+            let got = runner::forward(&problem, &setup).unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
+            let ratio = compare("y", &got, &expected).unwrap_or_else(|message| panic!("{name}: {isa:?}: {message}"));
+            let kernel = plan.info().forward_kernel;
+            report(&format!("{size}^2 pixels, {name}, {isa:?} ({kernel}): worst error {ratio:.4} of the bound"));
+        }
+    }
+}
+
+#[test]
+fn every_instruction_set_has_its_kernels() {
+    for dtype in Dtype::ALL {
+        for isa in runner::isas().0 {
+            let problem = Problem::new(&Case::default().of(dtype));
+            match Plan::new(&problem, &Setup::plain(isa)) {
+                Ok(plan) => {
+                    let info = plan.info();
+                    report(&format!("{dtype:?} on {isa:?}: {} ({})", info.forward_kernel, info.isa));
+                    assert_eq!(info.isa.as_bytes(), isa.name().to_bytes(), "{dtype:?}");
+                }
+                Err(refusal) => {
+                    assert!(dtype.is_half() && refusal.is_unsupported(), "{dtype:?} on {isa:?}: {refusal:?}");
+                    report(&format!("{dtype:?} on {isa:?} was NOT run: {}", refusal.message));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The bits of a result depend on the library, the instruction set, the problem and the data alone: not on the run, the
+//! threads, who brings them, where scratch memory or packed weights come from, or how pointers are aligned.
+
+mod common;
+
+use common::case::{Case, Layouts};
+use common::dtype::Dtype;
+use common::executor::Host;
+use common::layout::Layout;
+use common::problem::{Gradients, Problem};
+use common::report::report;
+use common::runner::{self, GRADIENTS, Plan, Refusal, Setup, Threads, Workspace, all_gradients};
+use common::strategy::{case, for_all, setup};
+use common::values::{Numbers, Offsets};
+use deformconv::context::Isa;
+
+/// A way through the library for each: one tile, many tiles of few images, many images, blocks of channels and taps,
+/// groups, depthwise, layouts that are copied, f64.
+fn cases() -> Vec<Case> {
+    let many_tiles = Case { n: 2, c: 24, h: 41, w: 37, o: 20, deformable_groups: 3, ..Case::default() };
+    let many_images = Case { n: 19, c: 32, h: 9, w: 11, o: 18, ..Case::default() };
+    let odd_layouts = Layouts {
+        x: Layout::strided(&[2, 0, 3, 1]),
+        y: Layout::strided(&[1, 3, 0, 2]),
+        weight: Layout::channels_last(),
+        offset: Layout::channels_last(),
+        ..Layouts::default()
+    };
+    vec![
+        Case::default(),
+        Case { n: 1, c: 530, h: 6, w: 8, o: 50, ..Case::default() },
+        Case { groups: 2, layouts: Layouts::channels_last(), ..many_tiles.clone() },
+        Case { c: 48, o: 48, groups: 48, deformable_groups: 2, ..many_tiles.clone() },
+        Case { layouts: odd_layouts, ..many_tiles.clone() },
+        Case { numbers: Numbers::NonFinite, offsets: Offsets::Mixed, ..many_tiles.clone() },
+        many_tiles.clone().of(Dtype::F64),
+        many_images.clone().of(Dtype::F64),
+        many_tiles,
+        many_images,
+    ]
+}
+
+/// Each way to run that differs in one thing from [`Setup::plain`], and some that differ in many.
+fn setups(isa: Isa) -> Vec<Setup> {
+    let plain = Setup::plain(isa);
+    let mut setups = vec![plain, Setup { workspace: Workspace::Allocator, ..plain }];
+    setups.extend((2..=8).map(|threads| Setup { threads: Threads::Own(threads), ..plain }));
+    for host in Host::ALL {
+        setups.extend([1, 2, 5, 8].map(|concurrency| Setup { threads: Threads::Host(host, concurrency), ..plain }));
+    }
+    setups.extend([1, 32, 63].map(|misalignment| Setup { workspace: Workspace::Caller { misalignment }, ..plain }));
+    setups.extend([0, 1, 36].map(|misalignment| Setup { packed: Some(misalignment), ..plain }));
+    let own = Setup { threads: Threads::Own(3), workspace: Workspace::Allocator, packed: Some(7), ..plain };
+    let host =
+        Setup { threads: Threads::Host(Host::Concurrent, 4), workspace: Workspace::Caller { misalignment: 5 }, ..own };
+    setups.extend([own, host]);
+    setups
+}
+
+fn forward_bits(problem: &Problem, setup: &Setup) -> Vec<u64> {
+    let y = runner::forward(problem, setup);
+    y.unwrap_or_else(|refusal| panic!("{setup:?}: {refusal:?}\n{:?}", problem.case)).all_bits()
+}
+
+fn assert_same(case: &Case, setup: &Setup, expected: &[u64], got: &[u64]) {
+    let different = expected.iter().zip(got).filter(|(a, b)| a != b).count();
+    let first = expected.iter().zip(got).position(|(a, b)| a != b);
+    if let Some(i) = first {
+        let (a, b, all) = (expected[i], got[i], got.len());
+        panic!("{different} of {all} results differ, the first at {i}: {a:#x} and {b:#x}\n{setup:?}\n{case:?}");
+    }
+}
+
+/// Bits of a problem on the way that `setups` begins with, against those on all others.
+fn assert_same_whoever_runs_it(bits: impl Fn(&Problem, &Setup) -> Vec<u64>) {
+    let (isas, missing) = runner::isas();
+    missing.iter().for_each(|line| report(line));
+    for case in cases() {
+        let problem = Problem::new(&case);
+        for &isa in &isas {
+            let expected = bits(&problem, &Setup::plain(isa));
+            for setup in setups(isa) {
+                assert_same(&case, &setup, &expected, &bits(&problem, &setup));
+            }
+        }
+    }
+}
+
+/// The same with every tensor moved by a few elements.
+fn assert_same_wherever_tensors_begin(bits: impl Fn(&Problem, &Setup) -> Vec<u64>) {
+    for case in cases() {
+        let problem = Problem::new(&case);
+        let shifted = [1, 2, 3].map(|shift| Problem::new(&Case { shift, ..case.clone() }));
+        for setup in runner::isas().0.into_iter().map(Setup::plain) {
+            let expected = bits(&problem, &setup);
+            for shifted in &shifted {
+                assert_same(&shifted.case, &setup, &expected, &bits(shifted, &setup));
+            }
+        }
+    }
+}
+
+#[test]
+fn forward_whoever_runs_it() {
+    assert_same_whoever_runs_it(forward_bits);
+}
+
+#[test]
+fn forward_wherever_tensors_begin() {
+    assert_same_wherever_tensors_begin(forward_bits);
+}
+
+#[test]
+fn forward_of_random_problems() {
+    for dtype in [Dtype::F32, Dtype::F64] {
+        for_all(120, (case(dtype), setup()), |(case, setup)| {
+            let problem = Problem::new(&case);
+            for isa in runner::isas().0 {
+                if forward_bits(&problem, &Setup { isa, ..setup }) != forward_bits(&problem, &Setup::plain(isa)) {
+                    return Err(format!("the bits on {isa:?} differ"));
+                }
+            }
+            Ok(())
+        });
+    }
+}
+
+#[test]
+fn forward_again_and_again() {
+    let case = Case { n: 2, c: 24, h: 41, w: 37, o: 40, ..Case::default() };
+    let problem = Problem::new(&case);
+    for isa in runner::isas().0 {
+        let setup = Setup { threads: Threads::Own(8), workspace: Workspace::Allocator, ..Setup::plain(isa) };
+        let plan = Plan::new(&problem, &setup).expect("a plan");
+        let run = || {
+            let y = problem.y();
+            plan.forward(&y).expect("a run");
+            y.all_bits()
+        };
+        let expected = run();
+        (0..20).for_each(|_| assert_same(&case, &setup, &expected, &run()));
+    }
+}
+
+/// The bits of all gradients.
+fn backward_bits(problem: &Problem, setup: &Setup) -> Vec<u64> {
+    let gradients = runner::backward(problem, setup);
+    let gradients = gradients.unwrap_or_else(|refusal| panic!("{setup:?}: {refusal:?}\n{:?}", problem.case));
+    gradients.outputs().iter().flat_map(|(_, tensor)| tensor.all_bits()).collect()
+}
+
+/// Whether there is a backward pass to test; says so if not.
+fn has_backward(test: &str) -> bool {
+    let outcome = runner::backward(&Problem::new(&Case::default()), &Setup::plain(Isa::Scalar));
+    let refusal = outcome.err().filter(Refusal::is_unsupported);
+    refusal.iter().for_each(|refusal| report(&format!("{test} was NOT run: {}: {}", refusal.call, refusal.message)));
+    refusal.is_none()
+}
+
+#[test]
+fn backward_whoever_runs_it() {
+    if has_backward("backward_whoever_runs_it") {
+        assert_same_whoever_runs_it(backward_bits);
+    }
+}
+
+#[test]
+fn backward_wherever_tensors_begin() {
+    if has_backward("backward_wherever_tensors_begin") {
+        assert_same_wherever_tensors_begin(backward_bits);
+    }
+}
+
+#[test]
+fn backward_whatever_else_is_asked_for() {
+    if !has_backward("backward_whatever_else_is_asked_for") {
+        return;
+    }
+    for case in cases() {
+        let problem = Problem::new(&case);
+        for isa in runner::isas().0 {
+            let setup = Setup { threads: Threads::Own(3), ..Setup::plain(isa) };
+            let plan = Plan::new(&problem, &setup).expect("a plan");
+            let run = |wanted| -> Gradients {
+                let gradients = problem.gradients();
+                plan.backward(&gradients, wanted, 0).expect("a backward pass");
+                gradients
+            };
+            let all = run(all_gradients(&problem));
+            for (name, bit) in GRADIENTS {
+                let of = |gradients: &Gradients| {
+                    let outputs = gradients.outputs();
+                    let found = outputs.iter().find(|(output, _)| *output == name);
+                    found.map(|(_, tensor)| tensor.all_bits())
+                };
+                if let Some(expected) = of(&all) {
+                    assert_same(&case, &setup, &expected, &of(&run(bit)).expect("the same tensors"));
+                }
+            }
+        }
+    }
+}
