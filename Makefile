@@ -11,10 +11,10 @@ export PREFIX LIBDIR INCLUDEDIR DESTDIR
 LIBRARY := $(or $(CARGO_TARGET_DIR),target)/release/libdeformconv.so
 SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src -type f)
 
-.PHONY: help lib demo test bench install uninstall fmt lint clean
+.PHONY: help lib demo test bench bench-peers install uninstall fmt lint clean
 
 help: ## print this list
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 17
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
 lib: $(LIBRARY) ## build the shared and the static library
 
@@ -24,8 +24,11 @@ demo: $(LIBRARY) ## build the library, run the examples, leave the pictures in b
 test: ## run everything that tests this library, and say what ran and what did not
 	@scripts/test.sh
 
-bench: ## measure the forward pass on this machine
-	@scripts/bench.sh
+bench: ## measure the library on this machine (ARGS="--case s2 --threads 1"; benches/README.md)
+	@scripts/bench.sh $(ARGS)
+
+bench-peers: ## compare with the other implementations that are installed (ARGS="--install" installs them)
+	@scripts/bench.sh peers $(ARGS)
 
 install: $(LIBRARY) ## install library, headers and pkg-config file (PREFIX, LIBDIR, INCLUDEDIR, DESTDIR)
 	@scripts/install.sh install

@@ -18,13 +18,20 @@ part() {
     shift
     echo
     echo "== $name"
-    if timeout -k 10 "$LIMIT" "$@" 2>&1 | tee "$log"; then
+    if timeout -k 10 "$LIMIT" "$@" 2>&1 | tee "$log" | brief; then
         count "$log" 0
     else
         result=FAILED
         count "$log" 1
+        awk '/^failures:/, /^test result:/' "$log"
     fi
     summary+=("$(printf '%-10s %5d s  %s' "$result" $((SECONDS - started)) "$name")")
+}
+
+# What is shown of a part's log while it runs: all but what is written about the single tests that passed.
+brief() {
+    awk '/^successes:/ { hidden = 1 } /^(failures|test result):/ { hidden = 0 } /^failures:/ { hidden = 1 }
+        !hidden && NF && !/ \.\.\. ok$| worst error .* of the bound$|^ *Compiling |^running [0-9]+ tests?$/ { print; fflush() }'
 }
 
 # Adds a part to the counts: the tests that it reports in cargo's form, else itself as one. A part that failed without a
@@ -40,7 +47,7 @@ count() {
 }
 
 # Tools that tests use where they are there. Each test says by itself what it left out.
-for tool in "g++ g++" "clang clang" "readelf binutils" "pkg-config pkg-config" "valgrind valgrind" "python3 python3-minimal"; do
+for tool in "g++ g++" "clang clang" "cmake cmake" "readelf binutils" "pkg-config pkg-config" "valgrind valgrind" "python3 python3-minimal"; do
     # shellcheck disable=SC2086
     need $tool || true
 done
@@ -55,7 +62,7 @@ if need_component clippy cargo-clippy; then
 else
     did_not_run "clippy" "no cargo-clippy" | tee "$LOGS/clippy.log"
 fi
-part "cargo test" cargo test --locked --no-fail-fast -- --show-output
+part "cargo test" env RUST_BACKTRACE=0 cargo test --locked --no-fail-fast -- --show-output
 part "release build" make --no-print-directory lib
 part "installation" scripts/test-install.sh
 part "demo" scripts/demo.sh
@@ -63,7 +70,9 @@ part "demo" scripts/demo.sh
 echo
 echo "== summary"
 printf '%s\n' "${summary[@]}"
-grep -h '^did not run: ' "$LOGS"/*.log | sort -u
+grep -ho 'worst error [0-9.]* of the bound' "$LOGS"/*.log | sort -g -k 3 | tail -n 1
+echo "left out:"
+grep -hiE '\<not (run|compared|reached)\>' "$LOGS"/*.log | sed 's/^/    /' | sort -u || echo "    nothing"
 echo "$(rustc --version); $(uname -sm); $(nproc) processors; $((SECONDS / 60)) min $((SECONDS % 60)) s"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -2,7 +2,7 @@
 //! for the index arithmetic of the fused path.
 
 use super::element::{Compute, Element};
-use super::forward::ForwardPointers;
+use super::forward::{ForwardPointers, bias_at};
 use super::sum::Sum;
 use crate::problem::{Problem, Tensor};
 
@@ -60,7 +60,7 @@ impl<T: Element> Direct<'_, T> {
         }
         match &self.problem.bias {
             // SAFETY: o is an element of bias.
-            Some(bias) => unsafe { sum.total() + (*self.tensors.bias.offset(at(bias, [o, 0, 0, 0]))).to_compute() },
+            Some(bias) => unsafe { sum.total() + bias_at::<T>(bias, self.tensors.bias, o) },
             None => sum.total(),
         }
     }

@@ -1,8 +1,11 @@
 //! Element types: what is stored, and the floating-point type it is computed in.
 
 use crate::problem::DType;
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Mul, Neg, Sub};
+use std::slice;
 
 /// Most channels that one call of a sampling kernel takes, and so the length of the vector of zeros that stands in for
 /// corners outside the image.
@@ -32,6 +35,7 @@ pub trait Compute:
     /// Exact for the coordinates a checked problem can have.
     fn from_i64(value: i64) -> Self;
     fn to_i64(self) -> i64;
+    fn from_f32(value: f32) -> Self;
     fn floor(self) -> Self;
 }
 
@@ -50,6 +54,10 @@ macro_rules! compute {
 
             fn to_i64(self) -> i64 {
                 self as i64
+            }
+
+            fn from_f32(value: f32) -> Self {
+                value.into()
             }
 
             fn floor(self) -> Self {
@@ -71,6 +79,18 @@ pub trait Element: Copy + Send + Sync + 'static {
     fn to_compute(self) -> Self::Compute;
     /// Rounded to nearest even; overflow goes to infinity.
     fn from_compute(value: Self::Compute) -> Self;
+    /// `to_compute` for `n` neighbours.
+    ///
+    /// # Safety
+    ///
+    /// `n` elements are readable at `from` and writable at `to`, which do not overlap.
+    unsafe fn widen(from: *const Self, to: *mut Self::Compute, n: usize);
+    /// `from_compute` for `n` neighbours.
+    ///
+    /// # Safety
+    ///
+    /// As [`Element::widen`].
+    unsafe fn narrow(from: *const Self::Compute, to: *mut Self, n: usize);
 }
 
 macro_rules! same_element {
@@ -87,9 +107,52 @@ macro_rules! same_element {
             fn from_compute(value: Self) -> Self {
                 value
             }
+
+            unsafe fn widen(from: *const Self, to: *mut Self, n: usize) {
+                // SAFETY: the caller's promise.
+                unsafe { from.copy_to_nonoverlapping(to, n) };
+            }
+
+            unsafe fn narrow(from: *const Self, to: *mut Self, n: usize) {
+                // SAFETY: the caller's promise.
+                unsafe { from.copy_to_nonoverlapping(to, n) };
+            }
         }
     };
 }
 
 same_element!(f32, DType::F32);
 same_element!(f64, DType::F64);
+
+macro_rules! half_element {
+    ($type:ty, $dtype:expr) => {
+        impl Element for $type {
+            type Compute = f32;
+            const DTYPE: DType = $dtype;
+            const IS_COMPUTE: bool = false;
+
+            fn to_compute(self) -> f32 {
+                self.to_f32()
+            }
+
+            fn from_compute(value: f32) -> Self {
+                Self::from_f32(value)
+            }
+
+            unsafe fn widen(from: *const Self, to: *mut f32, n: usize) {
+                // SAFETY: the caller's promise.
+                let (from, to) = unsafe { (slice::from_raw_parts(from, n), slice::from_raw_parts_mut(to, n)) };
+                from.convert_to_f32_slice(to);
+            }
+
+            unsafe fn narrow(from: *const f32, to: *mut Self, n: usize) {
+                // SAFETY: the caller's promise.
+                let (from, to) = unsafe { (slice::from_raw_parts(from, n), slice::from_raw_parts_mut(to, n)) };
+                to.convert_from_f32_slice(from);
+            }
+        }
+    };
+}
+
+half_element!(f16, DType::F16);
+half_element!(bf16, DType::Bf16);

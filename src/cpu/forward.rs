@@ -11,7 +11,15 @@ use crate::error::Result;
 use crate::exec::Team;
 use crate::plan::arena::LINE;
 use crate::plan::forward::ForwardPlan;
+use crate::plan::maps::Output;
 use crate::plan::tiling::{DepthBlock, MAX_CHAIN};
+use crate::problem::Tensor;
+use std::ffi::c_void;
+
+/// Most columns of a panel, of any kernel.
+const MAX_COLUMNS: usize = 32;
+/// Positions that are converted at a time where y is stored in half precision.
+const BLOCK_POSITIONS: usize = 96;
 
 /// The pointers of one run; each covers what the plan's problem describes. `mask` and `bias` are NULL where absent.
 #[derive(Clone, Copy)]
@@ -22,7 +30,8 @@ pub struct ForwardPointers<T: Element> {
     pub weight: *const T,
     /// Packed weights, after their header, or NULL.
     pub packed: *const T::Compute,
-    pub bias: *const T,
+    /// f32, or T.
+    pub bias: *const c_void,
     pub y: *mut T,
     pub workspace: *mut u8,
 }
@@ -73,6 +82,23 @@ pub unsafe fn run<T: HasKernels>(plan: &ForwardPlan<T>, tensors: ForwardPointers
     }
 }
 
+/// The bias of an output channel; f32 is allowed beside tensors of half precision.
+///
+/// # Safety
+///
+/// `data` covers the described bias, `o` is an output channel.
+pub unsafe fn bias_at<T: Element>(bias: &Tensor, data: *const c_void, o: i64) -> T::Compute {
+    let at = (o * bias.strides[0]) as isize;
+    // SAFETY: the caller's promise.
+    unsafe {
+        if bias.dtype == T::DTYPE {
+            (*data.cast::<T>().offset(at)).to_compute()
+        } else {
+            Compute::from_f32(*data.cast::<f32>().offset(at))
+        }
+    }
+}
+
 /// Packs the weights of all groups.
 ///
 /// # Safety
@@ -106,7 +132,7 @@ impl<T: HasKernels> Run<'_, T> {
                 Some(bias) if column_of_group < per_group => {
                     let o = (group * per_group + column_of_group) as i64;
                     // SAFETY: o is an output channel, and the bias is described, so its pointer is not NULL.
-                    unsafe { (*self.tensors.bias.offset((o * bias.strides[0]) as isize)).to_compute() }
+                    unsafe { bias_at::<T>(bias, self.tensors.bias, o) }
                 }
                 _ => Compute::ZERO,
             };
@@ -287,25 +313,73 @@ impl<T: HasKernels> Worker<'_, T> {
             let acc = self.acc(tiling.levels - 1, slot);
             let bias = self.run.bias.add((group * tiling.panels + panel) * tiling.columns);
             let channels = self.run.tensors.y.offset(tile.n as isize * sn + o * so);
-            if plan.writes_planes {
-                (plan.kernels.store_planes)(&StorePlanesArgs {
-                    positions: tile.positions,
-                    columns,
-                    acc,
-                    bias,
-                    y: channels.add(tile.first).cast(),
-                    plane_stride: so,
-                });
-                return;
-            }
-            let out_w = y.dims[3] as usize;
-            for p in 0..tile.positions {
-                let (row, column) = ((tile.first + p) / out_w, (tile.first + p) % out_w);
-                let to = channels.offset(row as isize * sh + column as isize * sw);
-                for k in 0..columns {
-                    let value = *acc.add(p * tiling.columns + k) + *bias.add(k);
-                    *to.offset(k as isize * so) = T::from_compute(value);
+            let target = channels.offset(match plan.output {
+                Output::Pixels { stride } => tile.first as isize * stride,
+                Output::Planes | Output::Strided => tile.first as isize,
+            });
+            match plan.output {
+                Output::Planes => self.store_planes((acc, bias), [tile.positions, columns], target, so),
+                Output::Pixels { stride } => self.store_pixels((acc, bias), [tile.positions, columns], target, stride),
+                Output::Strided => {
+                    let out_w = y.dims[3] as usize;
+                    for p in 0..tile.positions {
+                        let (row, column) = ((tile.first + p) / out_w, (tile.first + p) % out_w);
+                        let to = channels.offset(row as isize * sh + column as isize * sw);
+                        for k in 0..columns {
+                            let value = *acc.add(p * tiling.columns + k) + *bias.add(k);
+                            *to.offset(k as isize * so) = T::from_compute(value);
+                        }
+                    }
                 }
+            }
+        }
+    }
+
+    /// A panel to planes of y, `plane_stride` apart.
+    unsafe fn store_planes(
+        &self,
+        (acc, bias): (*const T::Compute, *const T::Compute),
+        [positions, columns]: [usize; 2],
+        to: *mut T,
+        plane_stride: isize,
+    ) {
+        let store = self.run.plan.kernels.store_planes;
+        // SAFETY: the caller names a panel and its place in y; blocks on the stack lie within their array.
+        unsafe {
+            if T::IS_COMPUTE {
+                return store(&StorePlanesArgs { positions, columns, acc, bias, y: to.cast(), plane_stride });
+            }
+            let width = self.run.plan.tiling.columns;
+            let mut block = [T::Compute::ZERO; MAX_COLUMNS * BLOCK_POSITIONS];
+            for first in (0..positions).step_by(BLOCK_POSITIONS) {
+                let positions = BLOCK_POSITIONS.min(positions - first);
+                let (acc, y) = (acc.add(first * width), block.as_mut_ptr());
+                store(&StorePlanesArgs { positions, columns, acc, bias, y, plane_stride: BLOCK_POSITIONS as isize });
+                for k in 0..columns {
+                    let to = to.offset(k as isize * plane_stride).add(first);
+                    T::narrow(block.as_ptr().add(k * BLOCK_POSITIONS), to, positions);
+                }
+            }
+        }
+    }
+
+    /// A panel to pixels of y, `stride` apart.
+    unsafe fn store_pixels(
+        &self,
+        (acc, bias): (*const T::Compute, *const T::Compute),
+        [positions, columns]: [usize; 2],
+        to: *mut T,
+        stride: isize,
+    ) {
+        let width = self.run.plan.tiling.columns;
+        let mut row = [T::Compute::ZERO; MAX_COLUMNS];
+        for p in 0..positions {
+            // SAFETY: the caller names a panel and its place in y.
+            unsafe {
+                for (k, value) in row.iter_mut().enumerate().take(columns) {
+                    *value = *acc.add(p * width + k) + *bias.add(k);
+                }
+                T::narrow(row.as_ptr(), to.offset(p as isize * stride), columns);
             }
         }
     }

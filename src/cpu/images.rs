@@ -1,8 +1,9 @@
 //! Images as sampling wants them: channels contiguous, in the type that is computed in. Either x is so already, or each
 //! image is copied to the workspace when its turn comes.
 
-use super::kernels::{HasKernels, Kernels, TransposeArgs};
-use crate::plan::maps::{Image, flat_stride, is_planes};
+use super::kernels::{HasKernels, Kernels};
+use super::layout::{Matrix, transpose_widening};
+use crate::plan::maps::{Image, flat_stride, is_planes, pixel_stride};
 use crate::problem::Tensor;
 
 /// Pixels that are copied as one unit of work.
@@ -75,11 +76,15 @@ impl<T: HasKernels> Images<'_, T> {
         // SAFETY: all pixels of this part are in the image and in the copy.
         unsafe {
             let to = self.copy(slot).add(first * channels);
-            if is_planes::<T>(self.x) {
-                let planes = self.image(n).add(first).cast();
-                let plane_stride = self.x.strides[1] as isize;
-                let args = TransposeArgs { channels, pixels, planes, plane_stride, to, pixel_stride: channels };
-                (self.kernels.planes_to_pixels)(&args);
+            if is_planes(self.x) {
+                let planes = Matrix { data: self.image(n).add(first), stride: self.x.strides[1] as isize };
+                let to = Matrix { data: to, stride: channels as isize };
+                transpose_widening(self.kernels, [channels, pixels], planes, to);
+            } else if let Some(stride) = pixel_stride(self.x) {
+                for pixel in 0..pixels {
+                    let from = self.image(n).offset((first + pixel) as isize * stride);
+                    T::widen(from, to.add(pixel * channels), channels);
+                }
             } else {
                 self.copy_elements(n, first..first + pixels, to);
             }

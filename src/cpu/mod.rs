@@ -11,6 +11,7 @@ pub mod element;
 pub mod forward;
 mod images;
 pub mod kernels;
+mod layout;
 mod pack;
 pub mod sampler;
 pub mod scalar;

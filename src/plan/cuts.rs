@@ -181,7 +181,8 @@ impl WeightCut {
             groups * all_rows.div_ceil(rows) * all_taps.div_ceil(taps) * all_channels.div_ceil(channels)
         };
         // Smaller units, down to a width that still feeds the micro-kernel, until every thread has some.
-        while threads > 1 && units(taps, channels) < 4 * threads && taps * channels > 2 * columns {
+        let smaller = |taps: usize, channels: usize| taps * channels > 2 * columns && (taps > 1 || channels > 16);
+        while threads > 1 && units(taps, channels) < 4 * threads && smaller(taps, channels) {
             if taps > 1 {
                 taps = taps.div_ceil(2);
             } else {

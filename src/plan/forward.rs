@@ -1,7 +1,7 @@
 //! The fused forward pass, decided: kernels, tiles, where x and y are read and written directly, the workspace map.
 
 use super::arena::{Arena, LINE};
-use super::maps::{Image, SamplerMap, image_size, is_planes};
+use super::maps::{Image, Output, SamplerMap, image_size};
 use super::tiling::Tiling;
 use crate::cpu::kernels::{HasKernels, Kernels};
 use crate::cpu::sampler::Tile;
@@ -33,8 +33,7 @@ pub struct ForwardPlan<T: HasKernels> {
     pub kernels: &'static Kernels<T::Compute>,
     pub tiling: Tiling,
     pub image: Image,
-    /// y is written by the kernel for planes (NCHW); else element by element along its strides.
-    pub writes_planes: bool,
+    pub output: Output,
     /// Threads that work at once, each with its scratch.
     pub workers: usize,
     /// Images worked on at once, each with its copy where x is copied.
@@ -68,7 +67,7 @@ impl<T: HasKernels> ForwardPlan<T> {
             kernels,
             tiling,
             image: Image::new::<T>(&problem.x),
-            writes_planes: is_planes::<T>(&problem.y),
+            output: Output::new(&problem.y),
             workers,
             images_in_flight,
             image_per_worker,

@@ -13,6 +13,7 @@ use crate::cpu::kernels::{HasKernels, Kernels};
 use crate::error::{Error, Result};
 use crate::exec::Team;
 use crate::problem::{Backend, DType, Geometry, Problem};
+use half::{bf16, f16};
 use std::ffi::{CStr, c_void};
 
 /// What is known of an implementation once it is planned.
@@ -60,7 +61,8 @@ pub fn forward(problem: &Problem, context: &Context) -> Result<Box<Forward>> {
         _ if problem.backend == Backend::Ascend => crate::ascend::forward(problem, context),
         DType::F32 => forward_of::<f32>(problem, context),
         DType::F64 => forward_of::<f64>(problem, context),
-        DType::F16 | DType::Bf16 => Err(unsupported_dtype(problem)),
+        DType::F16 => forward_of::<f16>(problem, context),
+        DType::Bf16 => forward_of::<bf16>(problem, context),
     }
 }
 
@@ -70,13 +72,9 @@ pub fn backward(problem: &Problem, context: &Context) -> Result<Box<Backward>> {
         _ if problem.backend == Backend::Ascend => crate::ascend::backward(problem, context),
         DType::F32 => backward_of::<f32>(problem, context),
         DType::F64 => backward_of::<f64>(problem, context),
-        DType::F16 | DType::Bf16 => Err(unsupported_dtype(problem)),
+        DType::F16 => backward_of::<f16>(problem, context),
+        DType::Bf16 => backward_of::<bf16>(problem, context),
     }
-}
-
-fn unsupported_dtype(problem: &Problem) -> Error {
-    let dtype = problem.dtype.name();
-    Error::unsupported(format!("x.dtype is {dtype}, expected DCN_F32 or DCN_F64 in this release"))
 }
 
 fn forward_of<T: HasKernels>(problem: &Problem, context: &Context) -> Result<Box<Forward>> {
@@ -159,7 +157,7 @@ pub fn pointers<T: Element>(args: &dcn_forward_args, workspace: *mut u8) -> Forw
         mask: args.mask.cast(),
         weight: args.weight.cast(),
         packed: behind_header(args.packed_weight),
-        bias: args.bias.cast(),
+        bias: args.bias,
         y: args.y.cast(),
         workspace,
     }

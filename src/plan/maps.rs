@@ -53,13 +53,30 @@ pub enum Image {
 
 impl Image {
     pub fn new<T: HasKernels>(x: &Tensor) -> Self {
-        let [_, c, h, w, _] = x.dims;
-        let [_, sc, sh, sw, _] = x.strides;
-        match flat_stride([h, w], [sh, sw]) {
-            Some(stride @ 0..) if T::IS_COMPUTE && (sc == 1 || c == 1) => {
-                Self::Direct { pixel_stride: stride as usize }
-            }
+        match pixel_stride(x) {
+            Some(stride @ 0..) if T::IS_COMPUTE => Self::Direct { pixel_stride: stride as usize },
             _ => Self::Copied,
+        }
+    }
+}
+
+/// How the forward pass writes y.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Positions of a channel are neighbours (NCHW).
+    Planes,
+    /// Channels of a position are neighbours (NHWC), positions evenly spaced.
+    Pixels { stride: isize },
+    /// Element by element along the strides.
+    Strided,
+}
+
+impl Output {
+    pub fn new(y: &Tensor) -> Self {
+        match pixel_stride(y) {
+            _ if is_planes(y) => Self::Planes,
+            Some(stride) => Self::Pixels { stride },
+            None => Self::Strided,
         }
     }
 }
@@ -82,8 +99,14 @@ pub fn flat_stride([h, w]: [i64; 2], [sh, sw]: [i64; 2]) -> Option<i64> {
     }
 }
 
-/// Whether the kernels may read or write the tensor as planes whose positions are neighbours (NCHW).
-pub fn is_planes<T: HasKernels>(tensor: &Tensor) -> bool {
+/// Whether the tensor is planes whose positions are neighbours (NCHW).
+pub fn is_planes(tensor: &Tensor) -> bool {
     let ([_, _, h, w, _], [_, _, sh, sw, _]) = (tensor.dims, tensor.strides);
-    T::IS_COMPUTE && flat_stride([h, w], [sh, sw]) == Some(1)
+    flat_stride([h, w], [sh, sw]) == Some(1)
+}
+
+/// Whether the tensor is evenly spaced pixels whose channels are neighbours (NHWC): the distance of pixels.
+pub fn pixel_stride(tensor: &Tensor) -> Option<isize> {
+    let ([_, c, h, w, _], [_, sc, sh, sw, _]) = (tensor.dims, tensor.strides);
+    flat_stride([h, w], [sh, sw]).filter(|_| sc == 1 || c == 1).map(|stride| stride as isize)
 }

@@ -2,6 +2,7 @@
 //! and grad_x.
 
 use super::super::kernels::*;
+use super::super::layout::{Matrix, transpose_widening};
 use super::super::sampler::{Columns, Sampler, Tile};
 use super::{Run, clear};
 use crate::error::Result;
@@ -161,16 +162,10 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         // SAFETY: positions and output channels of grad_y; the tile has room for them.
         unsafe {
             let from = self.run.tensors.grad_y.offset(tile.n as isize * sn + first as isize * so);
-            if is_planes::<T>(tensor) {
-                (plan.kernels.planes_to_pixels)(&TransposeArgs {
-                    channels: outputs,
-                    pixels: tile.positions,
-                    planes: from.add(tile.first).cast(),
-                    plane_stride: so,
-                    to,
-                    pixel_stride: stride,
-                });
-                return;
+            if is_planes(tensor) {
+                let planes = Matrix { data: from.add(tile.first), stride: so };
+                let to = Matrix { data: to, stride: stride as isize };
+                return transpose_widening(plan.kernels, [outputs, tile.positions], planes, to);
             }
             let out_w = tensor.dims[3] as usize;
             for p in 0..tile.positions {

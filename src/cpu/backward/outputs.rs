@@ -1,13 +1,14 @@
 //! From the workspace to the caller's tensors: the gradients of offset and mask, and grad_x.
 
-use super::super::kernels::*;
+use super::super::kernels::HasKernels;
+use super::super::layout::{Matrix, transpose_narrowing};
 use super::columns::BandPart;
 use super::{Run, store};
 use crate::abi::*;
 use crate::cpu::element::Compute;
 use crate::error::Result;
 use crate::exec::Team;
-use crate::plan::maps::is_planes;
+use crate::plan::maps::{is_planes, pixel_stride};
 use crate::problem::Tensor;
 
 /// Pixels of grad_x that are written as one unit of work.
@@ -73,17 +74,17 @@ impl<T: HasKernels> Run<'_, T> {
         // SAFETY: pixels of the image, in the workspace and in the caller's tensor.
         unsafe {
             let from = self.grad_image(slot).add(part.start * c);
-            let plane_stride = tensor.strides[1];
-            if is_planes::<T>(tensor) && plane_stride >= 0 && !add {
-                // A matrix transposed: what are pixels here are its planes.
-                (self.plan.kernels.planes_to_pixels)(&TransposeArgs {
-                    channels: part.len(),
-                    pixels: c,
-                    planes: from,
-                    plane_stride: c as isize,
-                    to: self.tensors.grad_x.offset(at(tensor, [n, 0, 0, 0])).add(part.start).cast(),
-                    pixel_stride: plane_stride as usize,
-                });
+            let plane_stride = tensor.strides[1] as isize;
+            let to = self.tensors.grad_x.offset(at(tensor, [n, 0, 0, 0]));
+            if is_planes(tensor) && plane_stride >= 0 && !add {
+                let from = Matrix { data: from.cast_const(), stride: c as isize };
+                let to = Matrix { data: to.add(part.start), stride: plane_stride };
+                return transpose_narrowing(self.plan.kernels, [part.len(), c], from, to);
+            }
+            if let Some(stride) = pixel_stride(tensor).filter(|_| !add) {
+                for (i, pixel) in part.enumerate() {
+                    T::narrow(from.add(i * c), to.offset(pixel as isize * stride), c);
+                }
                 return;
             }
             for (i, pixel) in part.enumerate() {

@@ -134,7 +134,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                 self.sampler.place(tile);
                 let pixels = self.run.images.pixels(n, slot);
                 self.sampler.sample(pixels, &unit.columns, self.col, plan.col_stride());
-                self.multiply(unit, tile, number % MAX_CHAIN != 0);
+                self.multiply(unit, tile, !number.is_multiple_of(MAX_CHAIN));
                 let last = number + 1 == tiles * plan.problem.geometry.n as usize;
                 if plan.weight.levels > 1 && (last || (number + 1).is_multiple_of(MAX_CHAIN)) {
                     self.carry(unit, number >= MAX_CHAIN);
@@ -177,12 +177,16 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                 let element = [tile.n, unit.first_output + o, p / out_w, p % out_w];
                 self.run.tensors.grad_y.offset(at(tensor, element))
             };
-            if is_planes::<T>(tensor) && tensor.strides[1] >= 0 {
+            let planes = is_planes(tensor);
+            if T::IS_COMPUTE && planes && tensor.strides[1] >= 0 {
                 return (from(0, 0).add(tile.first).cast(), tensor.strides[1] as usize);
             }
             for o in 0..unit.rows {
-                for p in 0..tile.positions {
-                    *self.grad_y.add(o * depth + p) = (*from(o, tile.first + p)).to_compute();
+                let to = self.grad_y.add(o * depth);
+                if planes {
+                    T::widen(from(o, 0).add(tile.first), to, tile.positions);
+                } else {
+                    (0..tile.positions).for_each(|p| *to.add(p) = (*from(o, tile.first + p)).to_compute());
                 }
             }
             (self.grad_y, depth)

@@ -6,6 +6,7 @@ use crate::cpu::element::Element;
 use crate::cpu::scalar;
 #[cfg(target_arch = "x86_64")]
 use crate::cpu::{avx2, avx512};
+use half::{bf16, f16};
 use std::ffi::CStr;
 
 /// The kernels of one instruction set for one element type. Each is called with memory as its arguments describe it, on
@@ -51,4 +52,14 @@ impl HasKernels for f64 {
         &avx2::F64,
         &scalar::F64,
     ];
+}
+
+/// Stored in half precision, computed in f32.
+impl HasKernels for f16 {
+    const TABLE: &'static [&'static Kernels<f32>] = f32::TABLE;
+}
+
+/// Stored in half precision, computed in f32.
+impl HasKernels for bf16 {
+    const TABLE: &'static [&'static Kernels<f32>] = f32::TABLE;
 }
