@@ -56,7 +56,7 @@ template <pipe_t pipe> void PipeBarrier(emu::At at = emu::At::here()) {
 
 template <TPosition position> class TBuf {
   public:
-    template <typename T> LocalTensor<T> Get() const { return {offset_, bytes_}; }
+    template <typename T> LocalTensor<T> Get() { return {offset_, bytes_}; }
 
   private:
     friend class TPipe;
@@ -101,7 +101,7 @@ template <TPosition position, int32_t depth> class TQue {
         return {buffer.offset, bytes_};
     }
 
-    template <typename T> void FreeTensor(const LocalTensor<T> &tensor, emu::At at = emu::At::here()) {
+    template <typename T> void FreeTensor(LocalTensor<T> &tensor, emu::At at = emu::At::here()) {
         Buffer &buffer = find(tensor, kTaken, "FreeTensor", at);
         buffer.state = kFree;
         start(kFreed, buffer, "FreeTensor", at);

@@ -2,6 +2,8 @@
 #ifndef DCN_EMU_VECTOR_H
 #define DCN_EMU_VECTOR_H
 
+#include <set>
+
 #include "tensor.h"
 
 namespace AscendC {
@@ -57,12 +59,26 @@ template <typename T> struct Operand {
     }
 };
 
+// A source may be the destination, but not lie across it: what a repeat writes must not be what another one reads.
+template <typename D, typename S>
+void check_overlap(const Operand<D> &dst, const Operand<S> &src, uint32_t repeats, uint32_t lanes, const char *what, At where) {
+    const bool same = dst.tensor.offset() == src.tensor.offset() && dst.block_stride == src.block_stride &&
+                      dst.repeat_stride == src.repeat_stride && sizeof(D) == sizeof(S);
+    if (same) return;
+    std::set<uint64_t> written;
+    dst.touch(repeats, lanes, what, where, [&](uint64_t offset, uint64_t) { written.insert(offset); });
+    src.touch(repeats, lanes, what, where, [&](uint64_t offset, uint64_t) {
+        if (written.count(offset)) Machine::get().fail("an operand overlaps the destination in part", what, where);
+    });
+}
+
 // dst = f(sources...) over repeats of a masked vector. All sources are checked first, then the destination.
 template <typename F, typename D, typename... S>
 void instruction(const char *what, At where, uint32_t repeats, uint32_t lanes, F f, Operand<D> dst, Operand<S>... sources) {
     auto &machine = Machine::get();
     if (repeats < 1 || repeats > 255) machine.fail("repeat is not within 1 to 255", what, where);
     if (lanes < 1 || lanes > 256 / sizeof(D)) machine.fail("the mask is not within 1 and a vector", what, where);
+    (check_overlap(dst, sources, repeats, lanes, what, where), ...);
     const uint32_t time = machine.begin(kVector);
     (sources.read(time, repeats, lanes, what, where), ...);
     dst.write(time, repeats, lanes, what, where);
@@ -75,6 +91,7 @@ template <typename F, typename D, typename... S>
 void over_count(const char *what, At where, uint32_t count, F f, const AscendC::LocalTensor<D> &dst, const AscendC::LocalTensor<S> &...sources) {
     auto &machine = Machine::get();
     if (count < 1) machine.fail("count is 0", what, where);
+    (check_overlap(Operand<D>{dst, 1, 0}, Operand<S>{sources, 1, 0}, 1, count, what, where), ...);
     const uint32_t time = machine.begin(kVector);
     (Operand<S>{sources, 1, 0}.read(time, 1, count, what, where), ...);
     Operand<D>{dst, 1, 0}.write(time, 1, count, what, where);
@@ -189,6 +206,7 @@ void Brcb(const LocalTensor<T> &dst, const LocalTensor<T> &src, uint8_t repeat, 
     if (repeat < 1) machine.fail("repeat is 0", "Brcb", at);
     const uint32_t time = machine.begin(emu::kVector);
     const emu::Operand<T> out{dst, p.dstBlkStride, p.dstRepStride}, in{src, 1, 1};
+    check_overlap(out, in, repeat, 8, "Brcb", at);
     in.read(time, repeat, 8, "Brcb", at);
     out.write(time, repeat, 64, "Brcb", at);
     for (uint32_t r = 0; r < repeat; ++r)

@@ -95,6 +95,8 @@ void limits() {
     refuses("operand beyond its tensor", "beyond its tensor", [](Core &c) { Duplicate(c.x(), 1.0f, 257); });
     refuses("repeat 0", "repeat", [](Core &c) { Add(c.x(), c.x(), c.x(), 64, 0, kWhole); });
     refuses("mask 65", "mask", [](Core &c) { Add(c.x(), c.x(), c.x(), 65, 1, kWhole); });
+    refuses("operand across the destination", "overlaps", [](Core &c) { Add(c.x()[8], c.x(), c.y(), 64, 2, kWhole); });
+    refuses("a repeat reads what another writes", "overlaps", [](Core &c) { Add(c.x()[64], c.x(), c.y(), 64, 2, kWhole); });
     refuses("block count 4096", "blockCount", [](Core &c) {
         DataCopyPad(c.x(), c.global, DataCopyExtParams{4096, 4, 0, 0, 0}, DataCopyPadExtParams<float>{});
     });

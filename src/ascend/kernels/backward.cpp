@@ -55,7 +55,7 @@ template <typename T> class Backward {
         while (batch.samples > 0) {
             const Batch next = NextBatch(tiling_, task, batch);
             if (next.samples > 0) Fetch(task, next);
-            const LocalTensor<float> corners = batches_.DeQue<float>();
+            LocalTensor<float> corners = batches_.DeQue<float>();
             const LocalTensor<float> column = corners[kColumn];
             if (WantsSums()) sums_.Add(corners, column, batch);
             if (wants_x_) Share(column, batch);
@@ -98,7 +98,7 @@ template <typename T> class Backward {
     }
 
     __aicore__ inline void Scatter(const Task &task, const Batch &b) {
-        const LocalTensor<float> shares = shares_.DeQue<float>();
+        LocalTensor<float> shares = shares_.DeQue<float>();
         const int64_t image = ImageOffset(tiling_, task, b);
         const bool touch = ColumnsTouch(tiling_, b);
         AscendC::SetAtomicAdd<float>();
@@ -139,14 +139,14 @@ template <typename T> class Backward {
         const LocalTensor<T> rounded = out_.template AllocTensor<T>();
         Round(rounded, sums_.gradient, 3 * kVector);
         out_.EnQue(rounded);
-        const LocalTensor<T> out = out_.template DeQue<T>();
+        LocalTensor<T> out = out_.template DeQue<T>();
         if (wants_offset_) CopyOut(offset, out, two);
         if (wants_mask_) CopyOut(mask, out[kAxes], one);
         out_.FreeTensor(out);
     }
 
     __aicore__ inline void AddOld(bool add_offset, bool add_mask) {
-        const LocalTensor<T> old = old_.template DeQue<T>();
+        LocalTensor<T> old = old_.template DeQue<T>();
         const LocalTensor<float> wide = wide_.Get<float>();
         const LocalTensor<float> gradient = sums_.gradient;
         Widen(wide, old, 3 * kVector);
@@ -178,6 +178,20 @@ template <typename T> class Backward {
 
 } // namespace dcn
 
-DCN_ENTRIES(dcn_backward, Backward,
-            (GM_ADDR x, GM_ADDR offset, GM_ADDR mask, GM_ADDR grad_col, GM_ADDR grad_x, GM_ADDR grad_offset, GM_ADDR grad_mask, GM_ADDR tiling),
-            (pipe, x, offset, mask, grad_col, grad_x, grad_offset, grad_mask, tiling))
+extern "C" __global__ __aicore__ void dcn_backward_f32(GM_ADDR x, GM_ADDR offset, GM_ADDR mask, GM_ADDR grad_col, GM_ADDR grad_x,
+                                                       GM_ADDR grad_offset, GM_ADDR grad_mask, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::Backward<float>>(x, offset, mask, grad_col, grad_x, grad_offset, grad_mask, tiling);
+}
+
+extern "C" __global__ __aicore__ void dcn_backward_f16(GM_ADDR x, GM_ADDR offset, GM_ADDR mask, GM_ADDR grad_col, GM_ADDR grad_x,
+                                                       GM_ADDR grad_offset, GM_ADDR grad_mask, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::Backward<half>>(x, offset, mask, grad_col, grad_x, grad_offset, grad_mask, tiling);
+}
+
+extern "C" __global__ __aicore__ void dcn_backward_bf16(GM_ADDR x, GM_ADDR offset, GM_ADDR mask, GM_ADDR grad_col, GM_ADDR grad_x,
+                                                        GM_ADDR grad_offset, GM_ADDR grad_mask, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::Backward<bfloat16_t>>(x, offset, mask, grad_col, grad_x, grad_offset, grad_mask, tiling);
+}

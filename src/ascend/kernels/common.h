@@ -15,20 +15,6 @@
         AscendC::WaitFlag<AscendC::HardEvent::EVENT>(id);                                                                                    \
     } while (0)
 
-// The three entries of a kernel class template whose Init takes the entry's arguments.
-#define DCN_ENTRY(NAME, CLASS, TYPE, PARAMETERS, ARGUMENTS)                                                                                  \
-    extern "C" __global__ __aicore__ void NAME PARAMETERS {                                                                                  \
-        KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);                                                                                      \
-        AscendC::TPipe pipe;                                                                                                                 \
-        dcn::CLASS<TYPE> kernel;                                                                                                             \
-        kernel.Init ARGUMENTS;                                                                                                               \
-        kernel.Process();                                                                                                                    \
-    }
-#define DCN_ENTRIES(NAME, CLASS, PARAMETERS, ARGUMENTS)                                                                                      \
-    DCN_ENTRY(NAME##_f32, CLASS, float, PARAMETERS, ARGUMENTS)                                                                               \
-    DCN_ENTRY(NAME##_f16, CLASS, half, PARAMETERS, ARGUMENTS)                                                                                \
-    DCN_ENTRY(NAME##_bf16, CLASS, bfloat16_t, PARAMETERS, ARGUMENTS)
-
 namespace dcn {
 
 using AscendC::GlobalTensor;
@@ -53,6 +39,14 @@ __aicore__ inline int64_t Smaller(int64_t a, int64_t b) { return a < b ? a : b; 
 __aicore__ inline int64_t Larger(int64_t a, int64_t b) { return a > b ? a : b; }
 __aicore__ inline int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 __aicore__ inline uint32_t RoundUp(uint32_t a, uint32_t b) { return (a + b - 1) / b * b; }
+
+// What every entry does. Entries are written out, each by itself: tools that look for them in the source do not see into macros.
+template <typename Kernel, typename... Arguments> __aicore__ inline void Run(Arguments... arguments) {
+    TPipe pipe;
+    Kernel kernel;
+    kernel.Init(pipe, arguments...);
+    kernel.Process();
+}
 
 template <typename S> __aicore__ inline void LoadTiling(S &tiling, GM_ADDR address) {
     static_assert(sizeof(S) % sizeof(int64_t) == 0);

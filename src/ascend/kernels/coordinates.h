@@ -89,7 +89,7 @@ template <typename T> class Coordinates {
         const int64_t j = task.tap % tiling_.kernel_width;
         AscendC::Adds(point, base_, static_cast<float>(i * tiling_.dilation_h), kVector);
         AscendC::Adds(point[kVector], base_[kVector], static_cast<float>(j * tiling_.dilation_w), kVector);
-        const LocalTensor<T> in = input_.template DeQue<T>();
+        LocalTensor<T> in = input_.template DeQue<T>();
         Widen(scratch_, in, kAxes);
         if (has_mask_) Widen(mask_values, in[kAxes], kVector);
         PipeBarrier<PIPE_V>();

@@ -27,7 +27,7 @@ class CornerWeights {
     }
 
     // A block for each sample from this one on.
-    __aicore__ inline LocalTensor<float> Of(uint32_t row, uint32_t column, uint32_t sample) const {
+    __aicore__ inline LocalTensor<float> Of(uint32_t row, uint32_t column, uint32_t sample) {
         return spread_.Get<float>()[((row * 2 + column) * kVector + sample) * 8];
     }
 

@@ -37,7 +37,7 @@ template <typename T> class DepthwiseForward {
             const LocalTensor<T> turned = out_.AllocTensor<T>();
             transposer_.Run(turned, total, tile.channels);
             out_.EnQue(turned);
-            const LocalTensor<T> out = out_.DeQue<T>();
+            LocalTensor<T> out = out_.DeQue<T>();
             CopyOut(product_[GradElement(t_, tile, j)], out, GradShape(t_, tile));
             out_.FreeTensor(out);
         }
@@ -52,7 +52,7 @@ template <typename T> class DepthwiseForward {
             CopyIn(fetched, col_[ColElement(t_, tile, tap)], ColShape(t_, tile));
             CopyIn(fetched[kTileElements], weight_[WeightElement(t_, tile, j, tap)], WeightShape(tile));
             in_.EnQue(fetched);
-            const LocalTensor<T> samples = in_.DeQue<T>();
+            LocalTensor<T> samples = in_.DeQue<T>();
             const LocalTensor<T> factors = samples[kTileElements];
             if (tap == begin) AscendC::Mul(sum, samples, factors, tile.channels, static_cast<uint8_t>(tile.rows), rows);
             else AscendC::MulAddDst(sum, samples, factors, tile.channels, static_cast<uint8_t>(tile.rows), rows);
@@ -74,5 +74,7 @@ template <typename T> class DepthwiseForward {
 
 } // namespace dcn
 
-DCN_ENTRY(dcn_depthwise_forward_f32, DepthwiseForward, float, (GM_ADDR col, GM_ADDR weight, GM_ADDR product, GM_ADDR tiling),
-          (pipe, col, weight, product, tiling))
+extern "C" __global__ __aicore__ void dcn_depthwise_forward_f32(GM_ADDR col, GM_ADDR weight, GM_ADDR product, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::DepthwiseForward<float>>(col, weight, product, tiling);
+}

@@ -29,7 +29,7 @@ template <typename T> class DepthwiseGradCol {
                     Scale(sum, grad, tile, j, tap);
                 }
                 out_.EnQue(sum);
-                const LocalTensor<T> out = out_.DeQue<T>();
+                LocalTensor<T> out = out_.DeQue<T>();
                 CopyOut(grad_col_[ColElement(t_, tile, tap)], out, ColShape(t_, tile));
                 out_.FreeTensor(out);
             }
@@ -41,7 +41,7 @@ template <typename T> class DepthwiseGradCol {
         const LocalTensor<T> fetched = in_.AllocTensor<T>();
         grad_.Fetch(fetched, t_, tile, j);
         in_.EnQue(fetched);
-        const LocalTensor<T> in = in_.DeQue<T>();
+        LocalTensor<T> in = in_.DeQue<T>();
         const LocalTensor<T> turned = grad_.Turn(in, tile);
         in_.FreeTensor(in);
         PipeBarrier<PIPE_V>();
@@ -53,7 +53,7 @@ template <typename T> class DepthwiseGradCol {
         const LocalTensor<T> fetched = factors_.AllocTensor<T>();
         CopyIn(fetched, weight_[WeightElement(t_, tile, j, tap)], WeightShape(tile));
         factors_.EnQue(fetched);
-        const LocalTensor<T> factors = factors_.DeQue<T>();
+        LocalTensor<T> factors = factors_.DeQue<T>();
         if (j == 0) AscendC::Mul(sum, grad, factors, tile.channels, static_cast<uint8_t>(tile.rows), rows);
         else AscendC::MulAddDst(sum, grad, factors, tile.channels, static_cast<uint8_t>(tile.rows), rows);
         factors_.FreeTensor(factors);
@@ -70,5 +70,7 @@ template <typename T> class DepthwiseGradCol {
 
 } // namespace dcn
 
-DCN_ENTRY(dcn_depthwise_grad_col_f32, DepthwiseGradCol, float, (GM_ADDR grad, GM_ADDR weight, GM_ADDR grad_col, GM_ADDR tiling),
-          (pipe, grad, weight, grad_col, tiling))
+extern "C" __global__ __aicore__ void dcn_depthwise_grad_col_f32(GM_ADDR grad, GM_ADDR weight, GM_ADDR grad_col, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::DepthwiseGradCol<float>>(grad, weight, grad_col, tiling);
+}

@@ -43,7 +43,7 @@ template <typename T> class DepthwiseGradWeight {
         CopyIn(fetched, col_[ColElement(t_, tile, tap)], ColShape(t_, tile));
         grad_.Fetch(fetched[kTileElements], t_, tile, j);
         in_.EnQue(fetched);
-        const LocalTensor<T> samples = in_.DeQue<T>();
+        LocalTensor<T> samples = in_.DeQue<T>();
         const LocalTensor<T> grad = grad_.Turn(samples[kTileElements], tile);
         const LocalTensor<T> terms = terms_.Get<T>();
         PipeBarrier<PIPE_V>();
@@ -57,7 +57,7 @@ template <typename T> class DepthwiseGradWeight {
         }
     }
 
-    __aicore__ inline LocalTensor<T> CarryAt(uint32_t level) const { return carries_.Get<T>()[level * kTile]; }
+    __aicore__ inline LocalTensor<T> CarryAt(uint32_t level) { return carries_.Get<T>()[level * kTile]; }
 
     // Adds the sum of tile `index`; carry `level` holds the sum of 2^level tiles where that bit of the count is set.
     __aicore__ inline void Carry(int64_t index) {
@@ -87,7 +87,7 @@ template <typename T> class DepthwiseGradWeight {
             const LocalTensor<T> fetched = old_.AllocTensor<T>();
             CopyIn(fetched, target, WeightShape(tile));
             old_.EnQue(fetched);
-            const LocalTensor<T> old = old_.DeQue<T>();
+            LocalTensor<T> old = old_.DeQue<T>();
             AscendC::Add(terms, terms, old, kTile);
             old_.FreeTensor(old);
             PipeBarrier<PIPE_V>();
@@ -95,7 +95,7 @@ template <typename T> class DepthwiseGradWeight {
         const LocalTensor<T> copied = out_.AllocTensor<T>();
         AscendC::DataCopy(copied, terms, kTile);
         out_.EnQue(copied);
-        const LocalTensor<T> out = out_.DeQue<T>();
+        LocalTensor<T> out = out_.DeQue<T>();
         CopyOut(target, out, WeightShape(tile));
         out_.FreeTensor(out);
     }
@@ -113,5 +113,7 @@ template <typename T> class DepthwiseGradWeight {
 
 } // namespace dcn
 
-DCN_ENTRY(dcn_depthwise_grad_weight_f32, DepthwiseGradWeight, float, (GM_ADDR grad, GM_ADDR col, GM_ADDR grad_weight, GM_ADDR tiling),
-          (pipe, grad, col, grad_weight, tiling))
+extern "C" __global__ __aicore__ void dcn_depthwise_grad_weight_f32(GM_ADDR grad, GM_ADDR col, GM_ADDR grad_weight, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::DepthwiseGradWeight<float>>(grad, col, grad_weight, tiling);
+}

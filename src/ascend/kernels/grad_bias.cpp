@@ -31,13 +31,13 @@ template <typename T> class GradBias {
     }
 
   private:
-    __aicore__ inline LocalTensor<float> Level(uint32_t level) const { return levels_.Get<float>()[level * kVector]; }
+    __aicore__ inline LocalTensor<float> Level(uint32_t level) { return levels_.Get<float>()[level * kVector]; }
 
     __aicore__ inline void SumRun(int64_t element, uint32_t count) {
         const LocalTensor<T> fetched = in_.template AllocTensor<T>();
         CopyIn(fetched, grad_y_[element], Rows{1, count, count, kRun});
         in_.EnQue(fetched);
-        const LocalTensor<T> in = in_.template DeQue<T>();
+        LocalTensor<T> in = in_.template DeQue<T>();
         const LocalTensor<float> terms = terms_.Get<float>();
         uint32_t span = kVector;
         while (span < count) span *= 2;
@@ -87,7 +87,7 @@ template <typename T> class GradBias {
             const LocalTensor<T> fetched = old_.template AllocTensor<T>();
             CopyIn(fetched, grad_bias_[output], one);
             old_.EnQue(fetched);
-            const LocalTensor<T> old = old_.template DeQue<T>();
+            LocalTensor<T> old = old_.template DeQue<T>();
             Widen(wide_.Get<float>(), old, 8);
             old_.FreeTensor(old);
             PipeBarrier<PIPE_V>();
@@ -97,7 +97,7 @@ template <typename T> class GradBias {
         const LocalTensor<T> rounded = out_.template AllocTensor<T>();
         Round(rounded, total, 8);
         out_.EnQue(rounded);
-        const LocalTensor<T> out = out_.template DeQue<T>();
+        LocalTensor<T> out = out_.template DeQue<T>();
         CopyOut(grad_bias_[output], out, one);
         out_.FreeTensor(out);
     }
@@ -116,4 +116,17 @@ template <typename T> class GradBias {
 
 } // namespace dcn
 
-DCN_ENTRIES(dcn_grad_bias, GradBias, (GM_ADDR grad_y, GM_ADDR grad_bias, GM_ADDR tiling), (pipe, grad_y, grad_bias, tiling))
+extern "C" __global__ __aicore__ void dcn_grad_bias_f32(GM_ADDR grad_y, GM_ADDR grad_bias, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::GradBias<float>>(grad_y, grad_bias, tiling);
+}
+
+extern "C" __global__ __aicore__ void dcn_grad_bias_f16(GM_ADDR grad_y, GM_ADDR grad_bias, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::GradBias<half>>(grad_y, grad_bias, tiling);
+}
+
+extern "C" __global__ __aicore__ void dcn_grad_bias_bf16(GM_ADDR grad_y, GM_ADDR grad_bias, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::GradBias<bfloat16_t>>(grad_y, grad_bias, tiling);
+}

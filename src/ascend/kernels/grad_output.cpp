@@ -21,12 +21,12 @@ template <typename T> class GradOutput {
             const LocalTensor<T> fetched = in_.template AllocTensor<T>();
             CopyIn(fetched, grad_y_[part.tensor], parts_.InTensor(part));
             in_.EnQue(fetched);
-            const LocalTensor<T> in = in_.template DeQue<T>();
+            LocalTensor<T> in = in_.template DeQue<T>();
             const LocalTensor<float> wide = out_.AllocTensor<float>();
             Widen(wide, in, part.rows * parts_.Pitch());
             in_.FreeTensor(in);
             out_.EnQue(wide);
-            const LocalTensor<float> out = out_.DeQue<float>();
+            LocalTensor<float> out = out_.DeQue<float>();
             CopyOut(grad_[part.matrix], out, parts_.InMatrix(part));
             out_.FreeTensor(out);
         }
@@ -42,4 +42,17 @@ template <typename T> class GradOutput {
 
 } // namespace dcn
 
-DCN_ENTRIES(dcn_grad_output, GradOutput, (GM_ADDR grad_y, GM_ADDR grad, GM_ADDR tiling), (pipe, grad_y, grad, tiling))
+extern "C" __global__ __aicore__ void dcn_grad_output_f32(GM_ADDR grad_y, GM_ADDR grad, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::GradOutput<float>>(grad_y, grad, tiling);
+}
+
+extern "C" __global__ __aicore__ void dcn_grad_output_f16(GM_ADDR grad_y, GM_ADDR grad, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::GradOutput<half>>(grad_y, grad, tiling);
+}
+
+extern "C" __global__ __aicore__ void dcn_grad_output_bf16(GM_ADDR grad_y, GM_ADDR grad, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::GradOutput<bfloat16_t>>(grad_y, grad, tiling);
+}

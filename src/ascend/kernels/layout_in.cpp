@@ -25,7 +25,7 @@ template <typename T> class LayoutIn {
             CopyIn(in, src_[tile.source], tiles_.Source(tile));
             in_.EnQue(in);
             Transpose(tile);
-            const LocalTensor<float> out = out_.DeQue<float>();
+            LocalTensor<float> out = out_.DeQue<float>();
             CopyOut(dst_[tile.target], out, tiles_.Target(tile));
             out_.FreeTensor(out);
         }
@@ -33,7 +33,7 @@ template <typename T> class LayoutIn {
 
   private:
     __aicore__ inline void Transpose(const Tile &tile) {
-        const LocalTensor<T> in = in_.template DeQue<T>();
+        LocalTensor<T> in = in_.template DeQue<T>();
         const LocalTensor<float> out = out_.AllocTensor<float>();
         if (tiles_.Flat()) {
             Widen(out, in, tiles_.Span(tile));
@@ -60,4 +60,17 @@ template <typename T> class LayoutIn {
 
 } // namespace dcn
 
-DCN_ENTRIES(dcn_layout_in, LayoutIn, (GM_ADDR src, GM_ADDR dst, GM_ADDR tiling), (pipe, src, dst, tiling))
+extern "C" __global__ __aicore__ void dcn_layout_in_f32(GM_ADDR src, GM_ADDR dst, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::LayoutIn<float>>(src, dst, tiling);
+}
+
+extern "C" __global__ __aicore__ void dcn_layout_in_f16(GM_ADDR src, GM_ADDR dst, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::LayoutIn<half>>(src, dst, tiling);
+}
+
+extern "C" __global__ __aicore__ void dcn_layout_in_bf16(GM_ADDR src, GM_ADDR dst, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::LayoutIn<bfloat16_t>>(src, dst, tiling);
+}

@@ -32,7 +32,7 @@ template <typename T> class LayoutOut {
             const LocalTensor<T> rounded = out_.template AllocTensor<T>();
             Round(rounded, sum_.Get<float>(), tiles_.TransposedSpan(tile));
             out_.EnQue(rounded);
-            const LocalTensor<T> out = out_.template DeQue<T>();
+            LocalTensor<T> out = out_.template DeQue<T>();
             CopyOut(dst_[tile.target], out, tiles_.Target(tile));
             out_.FreeTensor(out);
         }
@@ -40,7 +40,7 @@ template <typename T> class LayoutOut {
 
   private:
     __aicore__ inline void Transpose(const Tile &tile) {
-        const LocalTensor<float> in = in_.DeQue<float>();
+        LocalTensor<float> in = in_.DeQue<float>();
         const LocalTensor<float> sum = sum_.Get<float>();
         if (tiles_.Flat()) Widen(sum, in, tiles_.Span(tile));
         else transposer_.Run(sum, in, tile.columns);
@@ -52,7 +52,7 @@ template <typename T> class LayoutOut {
         const LocalTensor<T> fetched = old_.template AllocTensor<T>();
         CopyIn(fetched, dst_[tile.target], tiles_.Target(tile));
         old_.EnQue(fetched);
-        const LocalTensor<T> old = old_.template DeQue<T>();
+        LocalTensor<T> old = old_.template DeQue<T>();
         const LocalTensor<float> wide = wide_.Get<float>();
         const LocalTensor<float> sum = sum_.Get<float>();
         Widen(wide, old, tiles_.TransposedSpan(tile));
@@ -76,4 +76,17 @@ template <typename T> class LayoutOut {
 
 } // namespace dcn
 
-DCN_ENTRIES(dcn_layout_out, LayoutOut, (GM_ADDR src, GM_ADDR dst, GM_ADDR tiling), (pipe, src, dst, tiling))
+extern "C" __global__ __aicore__ void dcn_layout_out_f32(GM_ADDR src, GM_ADDR dst, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::LayoutOut<float>>(src, dst, tiling);
+}
+
+extern "C" __global__ __aicore__ void dcn_layout_out_f16(GM_ADDR src, GM_ADDR dst, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::LayoutOut<half>>(src, dst, tiling);
+}
+
+extern "C" __global__ __aicore__ void dcn_layout_out_bf16(GM_ADDR src, GM_ADDR dst, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::LayoutOut<bfloat16_t>>(src, dst, tiling);
+}

@@ -27,7 +27,7 @@ template <typename T> class Output {
             const LocalTensor<float> fetched = in_.AllocTensor<float>();
             CopyIn(fetched, product_[part.matrix], parts_.InMatrix(part));
             in_.EnQue(fetched);
-            const LocalTensor<float> sum = in_.DeQue<float>();
+            LocalTensor<float> sum = in_.DeQue<float>();
             if (bias_kind_ != kBiasAbsent) AddBias(sum, part);
             Store(sum, part);
         }
@@ -54,17 +54,17 @@ template <typename T> class Output {
         const LocalTensor<B> fetched = bias_in_.AllocTensor<B>();
         CopyIn(fetched, bias[part.output], Rows{1, part.rows, part.rows, kVector});
         bias_in_.EnQue(fetched);
-        const LocalTensor<B> in = bias_in_.DeQue<B>();
+        LocalTensor<B> in = bias_in_.DeQue<B>();
         Widen(floats, in, kVector);
         bias_in_.FreeTensor(in);
     }
 
-    __aicore__ inline void Store(const LocalTensor<float> &sum, const Part &part) {
+    __aicore__ inline void Store(LocalTensor<float> &sum, const Part &part) {
         const LocalTensor<T> rounded = out_.template AllocTensor<T>();
         Round(rounded, sum, part.rows * parts_.Pitch());
         in_.FreeTensor(sum);
         out_.EnQue(rounded);
-        const LocalTensor<T> out = out_.template DeQue<T>();
+        LocalTensor<T> out = out_.template DeQue<T>();
         CopyOut(y_[part.tensor], out, parts_.InTensor(part));
         out_.FreeTensor(out);
     }
@@ -84,4 +84,17 @@ template <typename T> class Output {
 
 } // namespace dcn
 
-DCN_ENTRIES(dcn_output, Output, (GM_ADDR product, GM_ADDR bias, GM_ADDR y, GM_ADDR tiling), (pipe, product, bias, y, tiling))
+extern "C" __global__ __aicore__ void dcn_output_f32(GM_ADDR product, GM_ADDR bias, GM_ADDR y, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::Output<float>>(product, bias, y, tiling);
+}
+
+extern "C" __global__ __aicore__ void dcn_output_f16(GM_ADDR product, GM_ADDR bias, GM_ADDR y, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::Output<half>>(product, bias, y, tiling);
+}
+
+extern "C" __global__ __aicore__ void dcn_output_bf16(GM_ADDR product, GM_ADDR bias, GM_ADDR y, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::Output<bfloat16_t>>(product, bias, y, tiling);
+}

@@ -38,7 +38,7 @@ template <typename T> class Sample {
             const Batch next = NextBatch(tiling_, task, batch);
             if (next.samples > 0) Fetch(task, next);
             Blend(batch);
-            const LocalTensor<float> out = samples_.DeQue<float>();
+            LocalTensor<float> out = samples_.DeQue<float>();
             CopyOut(col_[ColOffset(tiling_, task, batch)], out, ColRows(tiling_, batch));
             samples_.FreeTensor(out);
             batch = next;
@@ -52,7 +52,7 @@ template <typename T> class Sample {
     }
 
     __aicore__ inline void Blend(const Batch &b) {
-        const LocalTensor<float> corners = corners_.DeQue<float>();
+        LocalTensor<float> corners = corners_.DeQue<float>();
         const LocalTensor<float> out = samples_.AllocTensor<float>();
         const AscendC::BinaryRepeatParams strides{1, 1, 0, b.PitchBlocks(), b.PairBlocks(), 1};
         const auto samples = static_cast<uint8_t>(b.samples);
@@ -83,4 +83,17 @@ template <typename T> class Sample {
 
 } // namespace dcn
 
-DCN_ENTRIES(dcn_sample, Sample, (GM_ADDR x, GM_ADDR offset, GM_ADDR mask, GM_ADDR col, GM_ADDR tiling), (pipe, x, offset, mask, col, tiling))
+extern "C" __global__ __aicore__ void dcn_sample_f32(GM_ADDR x, GM_ADDR offset, GM_ADDR mask, GM_ADDR col, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::Sample<float>>(x, offset, mask, col, tiling);
+}
+
+extern "C" __global__ __aicore__ void dcn_sample_f16(GM_ADDR x, GM_ADDR offset, GM_ADDR mask, GM_ADDR col, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::Sample<half>>(x, offset, mask, col, tiling);
+}
+
+extern "C" __global__ __aicore__ void dcn_sample_bf16(GM_ADDR x, GM_ADDR offset, GM_ADDR mask, GM_ADDR col, GM_ADDR tiling) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    dcn::Run<dcn::Sample<bfloat16_t>>(x, offset, mask, col, tiling);
+}

@@ -69,7 +69,7 @@ class Transposer {
             AscendC::Adds(offsets[column * kTile], index, static_cast<int32_t>(column * sizeof(float)), kTile);
     }
     // Vector pipe. dst [columns][64] = the transpose of src [64][64]; dst's columns beyond src's rows are not defined.
-    __aicore__ inline void Run(const LocalTensor<float> &dst, const LocalTensor<float> &src, uint32_t columns) const {
+    __aicore__ inline void Run(const LocalTensor<float> &dst, const LocalTensor<float> &src, uint32_t columns) {
         AscendC::Gather(dst, src, offsets_.Get<uint32_t>(), 0, columns * kTile);
     }
 
