@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! C caller ─ ffi ─ problem ─ plan ─ exec ─ cpu/{scalar,avx2,avx512,neon}
+//!                                └──────── ascend ─ (CANN, AscendC kernels)
 //! ```
 //!
 //! - [`abi`]: the C types, plain data that every layer may speak of;
@@ -12,6 +13,7 @@
 //! - [`context`]: what a host configures: threads, memory, log, instruction set;
 //! - [`plan`]: problem + context → kernels, tiles, workspace map; checks of a run's pointers;
 //! - [`exec`]: runs tasks inline, on the host's executor or on the context's own pool;
+//! - [`ascend`]: the Ascend backend, which finds CANN at run time;
 //! - [`cpu`]: the forward pass and its kernels.
 //!
 //! The product is the C interface; the Rust items are public for this repository's own tests and benches.
@@ -24,6 +26,8 @@ compile_error!(
 compile_error!("deformconv needs 64-bit pointers: sizes are computed in i64 and usize alike");
 
 pub mod abi;
+#[doc(hidden)]
+pub mod ascend;
 #[doc(hidden)]
 pub mod context;
 #[doc(hidden)]

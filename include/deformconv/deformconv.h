@@ -166,11 +166,12 @@ typedef struct dcn_forward_args {
     const void *bias;
     /// Out: [N, O, Ho, Wo].
     void *y;
-    /// Scratch of any alignment, or NULL (CPU): taken from the context's allocator for this run.
+    /// CPU: scratch of any alignment, or NULL: taken from the context's allocator for this run. Ascend: device memory at a
+    /// multiple of 512 bytes, in use until the stream has passed.
     void *workspace;
     /// Bytes at `workspace`, at least dcn_plan_workspace_size.
     size_t workspace_size;
-    /// CPU: must be NULL. Ascend: the stream.
+    /// CPU: must be NULL. Ascend: the stream that the work is put on; NULL is the device's default one.
     void *stream;
 } dcn_forward_args;
 
@@ -207,11 +208,12 @@ typedef struct dcn_backward_args {
     uint32_t accumulate;
     /// Must be 0.
     uint32_t reserved0;
-    /// Scratch of any alignment, or NULL (CPU): taken from the context's allocator for this run.
+    /// CPU: scratch of any alignment, or NULL: taken from the context's allocator for this run. Ascend: device memory at a
+    /// multiple of 512 bytes, in use until the stream has passed.
     void *workspace;
     /// Bytes at `workspace`, at least dcn_plan_workspace_size.
     size_t workspace_size;
-    /// CPU: must be NULL. Ascend: the stream.
+    /// CPU: must be NULL. Ascend: the stream that the work is put on; NULL is the device's default one.
     void *stream;
 } dcn_backward_args;
 
@@ -351,11 +353,11 @@ typedef struct dcn_pack_args {
     void *packed;
     /// Bytes at `packed`, at least dcn_plan_packed_weight_size.
     size_t packed_size;
-    /// CPU: not used, may be NULL. Ascend: device memory.
+    /// Not used; may be NULL.
     void *workspace;
     /// Bytes at `workspace`.
     size_t workspace_size;
-    /// CPU: must be NULL. Ascend: the stream.
+    /// CPU: must be NULL. Ascend: the stream that the work is put on; NULL is the device's default one.
     void *stream;
 } dcn_pack_args;
 
@@ -573,6 +575,7 @@ dcn_status dcn_plan_packed_weight_size(const struct dcn_plan *plan, dcn_pass pas
 
 /// Rearranges the weights for a pass once, so that runs need not. Packed weights are plain bytes, of any alignment, that
 /// may be copied; they serve every plan of the same build with an equal `packed_layout`. They are not a file format.
+/// On Ascend they are aligned to 4 bytes and have no header, as a run cannot look at device memory.
 ///
 /// Errors: DCN_ERROR_NULL_POINTER, DCN_ERROR_STRUCT_SIZE, DCN_ERROR_INVALID_ARGUMENT, DCN_ERROR_UNSUPPORTED,
 /// DCN_ERROR_MISALIGNED, DCN_ERROR_OVERLAP, DCN_ERROR_WORKSPACE_TOO_SMALL (`packed_size`).

@@ -44,11 +44,11 @@ pub struct dcn_pack_args {
     pub packed: *mut c_void,
     /// Bytes at `packed`, at least dcn_plan_packed_weight_size.
     pub packed_size: usize,
-    /// CPU: not used, may be NULL. Ascend: device memory.
+    /// Not used; may be NULL.
     pub workspace: *mut c_void,
     /// Bytes at `workspace`.
     pub workspace_size: usize,
-    /// CPU: must be NULL. Ascend: the stream.
+    /// CPU: must be NULL. Ascend: the stream that the work is put on; NULL is the device's default one.
     pub stream: *mut c_void,
 }
 
@@ -74,11 +74,12 @@ pub struct dcn_forward_args {
     pub bias: *const c_void,
     /// Out: [N, O, Ho, Wo].
     pub y: *mut c_void,
-    /// Scratch of any alignment, or NULL (CPU): taken from the context's allocator for this run.
+    /// CPU: scratch of any alignment, or NULL: taken from the context's allocator for this run. Ascend: device memory at a
+    /// multiple of 512 bytes, in use until the stream has passed.
     pub workspace: *mut c_void,
     /// Bytes at `workspace`, at least dcn_plan_workspace_size.
     pub workspace_size: usize,
-    /// CPU: must be NULL. Ascend: the stream.
+    /// CPU: must be NULL. Ascend: the stream that the work is put on; NULL is the device's default one.
     pub stream: *mut c_void,
 }
 
@@ -117,10 +118,11 @@ pub struct dcn_backward_args {
     pub accumulate: u32,
     /// Must be 0.
     pub reserved0: u32,
-    /// Scratch of any alignment, or NULL (CPU): taken from the context's allocator for this run.
+    /// CPU: scratch of any alignment, or NULL: taken from the context's allocator for this run. Ascend: device memory at a
+    /// multiple of 512 bytes, in use until the stream has passed.
     pub workspace: *mut c_void,
     /// Bytes at `workspace`, at least dcn_plan_workspace_size.
     pub workspace_size: usize,
-    /// CPU: must be NULL. Ascend: the stream.
+    /// CPU: must be NULL. Ascend: the stream that the work is put on; NULL is the device's default one.
     pub stream: *mut c_void,
 }

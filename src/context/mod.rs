@@ -19,6 +19,8 @@ pub struct Context {
     pub log: Log,
     /// Highest instruction set that plans may use: the machine's, capped by the configuration or the environment.
     pub isa: Isa,
+    /// As in the configuration: 0 = the calling thread's device, k > 0 = device k-1, which has to be current.
+    pub ascend_device: i32,
 }
 
 impl Context {
@@ -39,6 +41,7 @@ impl Context {
                 log: Log::new(&config.logger)?,
                 isa: Isa::highest(config.max_isa)?,
                 memory: Memory::new(&config.allocator)?,
+                ascend_device: config.ascend_device,
                 threads: Threads::new(&config.executor, config.num_threads)?,
             })
         }

@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// another number do not exist here.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
-pub(super) fn generation() -> u64 {
+/// Two values are equal if there was no fork between them.
+pub(crate) fn generation() -> u64 {
     GENERATION.load(Ordering::Relaxed)
 }
 
 /// Makes forks count from now on; to be called before threads are started.
-pub(super) fn watch() -> Result<()> {
+pub(crate) fn watch() -> Result<()> {
     static OUTCOME: OnceLock<c_int> = OnceLock::new();
     let code = *OUTCOME.get_or_init(register);
     require(code == 0, || Error::out_of_memory(format!("pthread_atfork failed with {code}")))

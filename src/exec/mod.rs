@@ -7,7 +7,7 @@
 //! - [`float`]: the floating-point state.
 
 mod float;
-mod fork;
+pub(crate) mod fork;
 mod handle;
 mod host;
 mod job;

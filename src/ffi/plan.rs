@@ -154,6 +154,7 @@ unsafe fn store(bytes: Result<usize>, to: *mut usize) -> Result<()> {
 
 /// Rearranges the weights for a pass once, so that runs need not. Packed weights are plain bytes, of any alignment, that
 /// may be copied; they serve every plan of the same build with an equal `packed_layout`. They are not a file format.
+/// On Ascend they are aligned to 4 bytes and have no header, as a run cannot look at device memory.
 ///
 /// Errors: DCN_ERROR_NULL_POINTER, DCN_ERROR_STRUCT_SIZE, DCN_ERROR_INVALID_ARGUMENT, DCN_ERROR_UNSUPPORTED,
 /// DCN_ERROR_MISALIGNED, DCN_ERROR_OVERLAP, DCN_ERROR_WORKSPACE_TOO_SMALL (`packed_size`).

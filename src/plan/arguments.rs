@@ -3,7 +3,7 @@
 use super::implementations::Facts;
 use crate::abi::*;
 use crate::error::{Error, Result, require};
-use crate::problem::{Access, Operand, Problem, Tensor, What, check_operands};
+use crate::problem::{Access, Backend, Operand, Problem, Tensor, What, check_operands};
 use std::ffi::c_void;
 
 fn read<'a>(name: &'static str, tensor: &'a Tensor, pointer: *const c_void) -> Operand<'a> {
@@ -20,8 +20,35 @@ fn bytes(name: &'static str, pointer: *const c_void, size: usize, access: Access
     Operand { name, what: What::Bytes(size), address: pointer.addr(), access, optional: true }
 }
 
-fn no_stream(stream: *mut c_void) -> Result<()> {
-    require(stream.is_null(), || Error::argument(format!("args->stream is {stream:p}, expected NULL on the CPU")))
+/// Any stream will do on a device; the CPU has none.
+fn stream(problem: &Problem, stream: *mut c_void) -> Result<()> {
+    require(stream.is_null() || problem.backend != Backend::Cpu, || {
+        Error::argument(format!("args->stream is {stream:p}, expected NULL on the CPU"))
+    })
+}
+
+/// Device memory that kernels use as it is has to be aligned for them.
+fn device_memory(problem: &Problem, name: &str, pointer: *const c_void, align: usize) -> Result<()> {
+    require(problem.backend == Backend::Cpu || pointer.addr().is_multiple_of(align), || {
+        let message = format!("{name} is {pointer:p}, expected a multiple of {align} bytes in device memory");
+        Error::new(DCN_ERROR_MISALIGNED, message)
+    })
+}
+
+/// The workspace of a run. On the CPU it may come from the allocator instead.
+fn workspace(problem: &Problem, facts: &Facts, pointer: *const c_void, size: usize) -> Result<()> {
+    let needed = facts.workspace_size;
+    require(problem.backend == Backend::Cpu || needed == 0 || !pointer.is_null(), || {
+        Error::null("args->workspace", &format!("{needed} bytes of device memory"))
+    })?;
+    device_memory(problem, "args->workspace", pointer, crate::ascend::ALIGN)?;
+    enough("workspace_size", pointer, size, needed)
+}
+
+/// The packed weights of a run; in device memory they are floats.
+fn packed_weight(problem: &Problem, facts: &Facts, pointer: *const c_void, size: usize) -> Result<()> {
+    device_memory(problem, "args->packed_weight", pointer, align_of::<f32>())?;
+    enough("packed_weight_size", pointer, size, facts.packed_size)
 }
 
 /// A buffer of the caller's that is given has the size that the plan asks for.
@@ -33,7 +60,7 @@ fn enough(name: &str, pointer: *const c_void, size: usize, needed: usize) -> Res
 }
 
 pub fn check_forward(problem: &Problem, facts: &Facts, args: &dcn_forward_args) -> Result<()> {
-    no_stream(args.stream)?;
+    stream(problem, args.stream)?;
     let mut weight = read("args->weight", &problem.weight, args.weight);
     // With packed weights the weights are not read.
     if !args.packed_weight.is_null() {
@@ -49,8 +76,8 @@ pub fn check_forward(problem: &Problem, facts: &Facts, args: &dcn_forward_args) 
         Operand { access: Access::Write, ..read("args->y", &problem.y, args.y) },
         bytes("args->workspace", args.workspace, facts.workspace_size, Access::Write),
     ])?;
-    enough("packed_weight_size", args.packed_weight, args.packed_weight_size, facts.packed_size)?;
-    enough("workspace_size", args.workspace, args.workspace_size, facts.workspace_size)
+    packed_weight(problem, facts, args.packed_weight, args.packed_weight_size)?;
+    workspace(problem, facts, args.workspace, args.workspace_size)
 }
 
 pub fn check_backward(problem: &Problem, facts: &Facts, args: &dcn_backward_args) -> Result<()> {
@@ -59,7 +86,7 @@ pub fn check_backward(problem: &Problem, facts: &Facts, args: &dcn_backward_args
     require(args.accumulate & !ALL == 0, || {
         Error::argument(format!("args->accumulate is {:#x}, expected a combination of DCN_GRAD_...", args.accumulate))
     })?;
-    no_stream(args.stream)?;
+    stream(problem, args.stream)?;
     let mut weight = read("args->weight", &problem.weight, args.weight);
     // With packed weights the weights are not read.
     if !args.packed_weight.is_null() {
@@ -84,14 +111,15 @@ pub fn check_backward(problem: &Problem, facts: &Facts, args: &dcn_backward_args
         gradient("args->grad_bias", &Some(problem.grad_bias), args.grad_bias),
         bytes("args->workspace", args.workspace, facts.workspace_size, Access::Write),
     ])?;
-    enough("packed_weight_size", args.packed_weight, args.packed_weight_size, facts.packed_size)?;
-    enough("workspace_size", args.workspace, args.workspace_size, facts.workspace_size)
+    packed_weight(problem, facts, args.packed_weight, args.packed_weight_size)?;
+    workspace(problem, facts, args.workspace, args.workspace_size)
 }
 
 pub fn check_pack(problem: &Problem, facts: &Facts, args: &dcn_pack_args) -> Result<()> {
     require(args.reserved0 == 0, || Error::argument(format!("args->reserved0 is {}, expected 0", args.reserved0)))?;
-    no_stream(args.stream)?;
+    stream(problem, args.stream)?;
     let packed = bytes("args->packed", args.packed, facts.packed_size, Access::Write);
     check_operands(&[read("args->weight", &problem.weight, args.weight), Operand { optional: false, ..packed }])?;
+    device_memory(problem, "args->packed", args.packed, align_of::<f32>())?;
     enough("packed_size", args.packed, args.packed_size, facts.packed_size)
 }

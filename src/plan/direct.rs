@@ -9,7 +9,6 @@ use crate::cpu::element::Element;
 use crate::error::Result;
 use crate::exec::Team;
 use crate::problem::{Problem, Tensor};
-use std::ffi::c_void;
 use std::marker::PhantomData;
 
 pub struct DirectPlan<T> {
@@ -37,7 +36,7 @@ impl<T: Element> Pass<dcn_forward_args> for DirectPlan<T> {
         let shape = self.packed_weight.dims.map(|dim| dim as usize);
         Facts {
             kernel: c"direct",
-            isa: Isa::Scalar,
+            isa: Isa::Scalar.name(),
             workers: self.workers,
             tile_positions: 0,
             workspace_size: 0,
@@ -46,8 +45,8 @@ impl<T: Element> Pass<dcn_forward_args> for DirectPlan<T> {
         }
     }
 
-    unsafe fn pack(&self, weight: *const c_void, packed: *mut c_void, _team: &Team) -> Result<()> {
-        let (from, to) = (self.problem.weight, packed.cast::<u8>());
+    unsafe fn pack(&self, args: &dcn_pack_args, _team: &Team) -> Result<()> {
+        let (from, to) = (self.problem.weight, args.packed.cast::<u8>());
         let [o, c, h, w, _] = from.dims;
         let [so, sc, sh, sw, _] = from.strides;
         // SAFETY: the caller's promise; elements are written one after the other.
@@ -56,7 +55,7 @@ impl<T: Element> Pass<dcn_forward_args> for DirectPlan<T> {
             let mut to = to.add(HEADER_SIZE).cast::<T>();
             for (o, c) in (0..o).flat_map(|o| (0..c).map(move |c| (o, c))) {
                 for (i, j) in (0..h).flat_map(|i| (0..w).map(move |j| (i, j))) {
-                    let value = *weight.cast::<T>().offset((o * so + c * sc + i * sh + j * sw) as isize);
+                    let value = *args.weight.cast::<T>().offset((o * so + c * sc + i * sh + j * sw) as isize);
                     to.write_unaligned(value);
                     to = to.add(1);
                 }

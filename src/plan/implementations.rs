@@ -5,14 +5,14 @@ use super::direct::DirectPlan;
 use super::forward::ForwardPlan;
 use super::packed::{HEADER_SIZE, PackedHeader, layout_id};
 use crate::abi::*;
-use crate::context::{Context, Isa};
+use crate::context::Context;
 use crate::cpu::backward::{self, BackwardPointers};
 use crate::cpu::element::Element;
 use crate::cpu::forward::{self as fused, ForwardPointers};
 use crate::cpu::kernels::{HasKernels, Kernels};
 use crate::error::{Error, Result};
 use crate::exec::Team;
-use crate::problem::{DType, Geometry, Problem};
+use crate::problem::{Backend, DType, Geometry, Problem};
 use half::{bf16, f16};
 use std::ffi::{CStr, c_void};
 
@@ -20,7 +20,8 @@ use std::ffi::{CStr, c_void};
 #[derive(Clone, Copy)]
 pub struct Facts {
     pub kernel: &'static CStr,
-    pub isa: Isa,
+    /// The instruction set, or the device.
+    pub isa: &'static CStr,
     pub workers: usize,
     pub tile_positions: usize,
     pub workspace_size: usize,
@@ -41,8 +42,8 @@ pub trait Pass<A>: Send + Sync {
 
     /// # Safety
     ///
-    /// `weight` covers the weights, `packed` has `packed_size` bytes.
-    unsafe fn pack(&self, weight: *const c_void, packed: *mut c_void, team: &Team) -> Result<()>;
+    /// `args->weight` covers the weights, `args->packed` has `packed_size` bytes.
+    unsafe fn pack(&self, args: &dcn_pack_args, team: &Team) -> Result<()>;
 
     /// # Safety
     ///
@@ -57,6 +58,7 @@ pub type Backward = dyn Pass<dcn_backward_args>;
 /// The forward implementation for a problem.
 pub fn forward(problem: &Problem, context: &Context) -> Result<Box<Forward>> {
     match problem.dtype {
+        _ if problem.backend == Backend::Ascend => crate::ascend::forward(problem, context),
         DType::F32 => forward_of::<f32>(problem, context),
         DType::F64 => forward_of::<f64>(problem, context),
         DType::F16 => forward_of::<f16>(problem, context),
@@ -67,6 +69,7 @@ pub fn forward(problem: &Problem, context: &Context) -> Result<Box<Forward>> {
 /// The backward implementation for a problem.
 pub fn backward(problem: &Problem, context: &Context) -> Result<Box<Backward>> {
     match problem.dtype {
+        _ if problem.backend == Backend::Ascend => crate::ascend::backward(problem, context),
         DType::F32 => backward_of::<f32>(problem, context),
         DType::F64 => backward_of::<f64>(problem, context),
         DType::F16 => backward_of::<f16>(problem, context),
@@ -168,7 +171,7 @@ impl<T: HasKernels> Pass<dcn_forward_args> for ForwardPlan<T> {
         let name = self.kernels.name;
         Facts {
             kernel: name,
-            isa: self.kernels.isa,
+            isa: self.kernels.isa.name(),
             workers: self.workers,
             tile_positions: self.tiling.positions,
             workspace_size: self.workspace.size,
@@ -181,12 +184,12 @@ impl<T: HasKernels> Pass<dcn_forward_args> for ForwardPlan<T> {
         }
     }
 
-    unsafe fn pack(&self, weight: *const c_void, packed: *mut c_void, team: &Team) -> Result<()> {
+    unsafe fn pack(&self, args: &dcn_pack_args, team: &Team) -> Result<()> {
         // SAFETY: the caller's promise.
         unsafe {
-            self.facts().packed_header().write(packed.cast());
-            let to = packed.cast::<u8>().add(HEADER_SIZE).cast();
-            fused::pack(self, weight.cast(), to, team)
+            self.facts().packed_header().write(args.packed.cast());
+            let to = args.packed.cast::<u8>().add(HEADER_SIZE).cast();
+            fused::pack(self, args.weight.cast(), to, team)
         }
     }
 
@@ -203,7 +206,7 @@ impl<T: HasKernels> Pass<dcn_backward_args> for BackwardPlan<T> {
         let size = size_of::<T::Compute>();
         Facts {
             kernel: self.kernels.name,
-            isa: self.kernels.isa,
+            isa: self.kernels.isa.name(),
             workers: self.workers,
             tile_positions: self.positions,
             workspace_size: self.workspace.size,
@@ -216,11 +219,12 @@ impl<T: HasKernels> Pass<dcn_backward_args> for BackwardPlan<T> {
         }
     }
 
-    unsafe fn pack(&self, weight: *const c_void, packed: *mut c_void, team: &Team) -> Result<()> {
+    unsafe fn pack(&self, args: &dcn_pack_args, team: &Team) -> Result<()> {
         // SAFETY: the caller's promise.
         unsafe {
-            self.facts().packed_header().write(packed.cast());
-            backward::pack(self, weight.cast(), packed.cast::<u8>().add(HEADER_SIZE).cast(), team)
+            self.facts().packed_header().write(args.packed.cast());
+            let to = args.packed.cast::<u8>().add(HEADER_SIZE).cast();
+            backward::pack(self, args.weight.cast(), to, team)
         }
     }
 

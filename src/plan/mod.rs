@@ -12,9 +12,9 @@ pub mod backward;
 pub mod cuts;
 mod direct;
 pub mod forward;
-mod implementations;
+pub(crate) mod implementations;
 pub mod maps;
-mod packed;
+pub(crate) mod packed;
 pub mod tiling;
 
 use crate::abi::*;
@@ -50,9 +50,6 @@ impl Plan {
         description: &dcn_problem,
     ) -> Result<(Problem, Option<Box<Forward>>, Option<Box<Backward>>)> {
         let problem = Problem::new(description)?;
-        if problem.backend != Backend::Cpu {
-            backend_status(DCN_BACKEND_ASCEND)?;
-        }
         let wants = |pass: dcn_pass| problem.passes & 1 << pass != 0;
         let forward = wants(DCN_PASS_FORWARD).then(|| implementations::forward(&problem, context)).transpose()?;
         let backward = wants(DCN_PASS_BACKWARD).then(|| implementations::backward(&problem, context)).transpose()?;
@@ -66,7 +63,7 @@ impl Plan {
         let workers = [forward, backward].into_iter().flatten().map(|facts| facts.workers).max();
         dcn_plan_info {
             struct_size: size_of::<dcn_plan_info>(),
-            isa: either.map_or(c"", |facts| facts.isa.name()).as_ptr(),
+            isa: either.map_or(c"", |facts| facts.isa).as_ptr(),
             forward_kernel: forward.map_or(c"", |facts| facts.kernel).as_ptr(),
             backward_kernel: backward.map_or(c"", |facts| facts.kernel).as_ptr(),
             forward_flops: self.problem.forward_flops(),
@@ -90,14 +87,14 @@ impl Plan {
     /// The pointers must be NULL or cover the weights and `packed_size` bytes.
     pub unsafe fn pack_weight(&self, args: &dcn_pack_args) -> Result<()> {
         arguments::check_pack(&self.problem, &self.facts(args.pass)?, args)?;
-        let (pass, call) = (args.pass, Crossing((args.weight, args.packed)));
+        let call = Crossing(args);
         self.context.threads.enter(false, |team| {
-            let (weight, packed) = call.get();
+            let args = call.get();
             // SAFETY: checked as far as can be, and the caller's promise for the rest.
             unsafe {
-                match pass {
-                    DCN_PASS_FORWARD => self.forward_pass()?.pack(weight, packed, team),
-                    _ => self.backward_pass()?.pack(weight, packed, team),
+                match args.pass {
+                    DCN_PASS_FORWARD => self.forward_pass()?.pack(args, team),
+                    _ => self.backward_pass()?.pack(args, team),
                 }
             }
         })
@@ -137,7 +134,8 @@ impl Plan {
         (packed, workspace): (*const c_void, *mut c_void),
     ) -> Result<()> {
         let facts = pass.facts();
-        if !packed.is_null() {
+        // What lies in device memory cannot be looked at.
+        if !packed.is_null() && self.problem.backend == Backend::Cpu {
             // SAFETY: the caller has given as many bytes as the plan asks for, which a header is the beginning of.
             unsafe { facts.packed_header().check(packed.cast())? };
         }
@@ -210,9 +208,9 @@ pub fn backend_status(backend: dcn_backend) -> Result<String> {
     require(known, || {
         Error::argument(format!("backend is {backend}, expected DCN_BACKEND_CPU or DCN_BACKEND_ASCEND"))
     })?;
-    require(backend == DCN_BACKEND_CPU, || {
-        Error::new(DCN_ERROR_BACKEND_UNAVAILABLE, "backend DCN_BACKEND_ASCEND is not part of this release")
-    })?;
+    if backend == DCN_BACKEND_ASCEND {
+        return crate::ascend::status();
+    }
     let isas = crate::context::Isa::ALL.into_iter().filter(|isa| isa.is_available());
     let names: Vec<_> = isas.map(|isa| isa.name().to_string_lossy()).collect();
     Ok(format!("ready: instruction sets {}", names.join(", ")))

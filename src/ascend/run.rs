@@ -1,0 +1,206 @@
+//! What a run of either pass does: kernels and products of one plan, in the buffers of one call.
+
+use super::device::{Device, Function};
+use super::launch::{Matrix, Scratch, Stream, product_scratch};
+use super::plan::{Map, Product, Shared};
+use super::tiling::Chunk;
+use crate::abi::*;
+use crate::error::Result;
+use crate::plan::implementations::Facts;
+use crate::plan::packed::layout_id;
+use crate::problem::DType;
+use std::ffi::c_void;
+
+pub type Address = *mut c_void;
+
+/// `address + bytes`; NULL stays NULL.
+pub fn offset(address: Address, bytes: i64) -> Address {
+    if address.is_null() { address } else { address.wrapping_byte_offset(bytes as isize) }
+}
+
+/// Kernels by the dtype of the tensors, or of floats alone.
+pub fn kernel(device: &Device, name: &str, dtype: DType) -> Result<Function> {
+    device.function(&format!("dcn_{name}_{}", dtype.name()))
+}
+
+/// The kernels that a product needs where CANN's would waste its work.
+pub fn depthwise_kernel(device: &Device, shared: &Shared, name: &str) -> Result<Option<Function>> {
+    let function = || kernel(device, &format!("depthwise_{name}"), DType::F32);
+    shared.depthwise.then(function).transpose()
+}
+
+/// The float matrices of a chunk.
+#[derive(Clone, Copy)]
+pub struct Buffers {
+    /// W, packed by the caller or in the workspace.
+    pub weight: Address,
+    pub col: Address,
+    /// [O][R]: the product, or grad_y.
+    pub rows: Address,
+    pub grad_weight: Address,
+    pub scratch: Scratch,
+}
+
+const FLOAT: i64 = size_of::<f32>() as i64;
+
+impl Buffers {
+    /// W_g: [O/G, K*C/G].
+    fn weight_of(&self, shared: &Shared, group: i64) -> Matrix {
+        Self::matrix(self.weight, shared.outputs(), shared.depth(), group)
+    }
+
+    fn grad_weight_of(&self, shared: &Shared, group: i64) -> Matrix {
+        Self::matrix(self.grad_weight, shared.outputs(), shared.depth(), group)
+    }
+
+    /// col_g: [R, K*C/G].
+    fn col_of(&self, shared: &Shared, rows: i64, group: i64) -> Matrix {
+        Self::matrix(self.col, rows, shared.depth(), group)
+    }
+
+    /// product_g, grad_g: [O/G, R].
+    fn rows_of(&self, shared: &Shared, rows: i64, group: i64) -> Matrix {
+        Self::matrix(self.rows, shared.outputs(), rows, group)
+    }
+
+    /// Matrix `group` of those that lie one behind the other.
+    fn matrix(first: Address, rows: i64, columns: i64, group: i64) -> Matrix {
+        Matrix { address: offset(first, group * rows * columns * FLOAT), rows, columns, transposed: false }
+    }
+}
+
+impl Matrix {
+    fn transpose(self) -> Self {
+        Self { rows: self.columns, columns: self.rows, transposed: !self.transposed, ..self }
+    }
+}
+
+/// product_g = W_g col_gᵀ for every group.
+///
+/// # Safety
+///
+/// The buffers have the sizes that the plan's map gives them.
+pub unsafe fn multiply(
+    stream: &Stream,
+    shared: &Shared,
+    depthwise: Option<Function>,
+    buffers: &Buffers,
+    chunk: Chunk,
+) -> Result<()> {
+    let rows = chunk.rows();
+    // SAFETY: the caller's promise.
+    unsafe {
+        if let Some(function) = depthwise {
+            let addresses = [buffers.col, buffers.weight, buffers.rows];
+            return stream.kernel(function, &addresses, &shared.depthwise(chunk, false));
+        }
+        for group in 0..shared.groups() {
+            let (weight, col) = (buffers.weight_of(shared, group), buffers.col_of(shared, rows, group));
+            let product = buffers.rows_of(shared, rows, group);
+            stream.product(weight, col.transpose(), product, false, buffers.scratch)?;
+        }
+    }
+    Ok(())
+}
+
+/// grad_weight_g = grad_g col_g, or += where earlier chunks have been there.
+///
+/// # Safety
+///
+/// As [`multiply`].
+pub unsafe fn multiply_weight(
+    stream: &Stream,
+    shared: &Shared,
+    depthwise: Option<Function>,
+    buffers: &Buffers,
+    (chunk, accumulate): (Chunk, bool),
+) -> Result<()> {
+    let rows = chunk.rows();
+    // SAFETY: the caller's promise.
+    unsafe {
+        if let Some(function) = depthwise {
+            let addresses = [buffers.rows, buffers.col, buffers.grad_weight];
+            return stream.kernel(function, &addresses, &shared.depthwise(chunk, accumulate));
+        }
+        for group in 0..shared.groups() {
+            let (grad, col) = (buffers.rows_of(shared, rows, group), buffers.col_of(shared, rows, group));
+            stream.product(grad, col, buffers.grad_weight_of(shared, group), accumulate, buffers.scratch)?;
+        }
+    }
+    Ok(())
+}
+
+/// grad_col_g = grad_gᵀ W_g for every group.
+///
+/// # Safety
+///
+/// As [`multiply`].
+pub unsafe fn multiply_col(
+    stream: &Stream,
+    shared: &Shared,
+    depthwise: Option<Function>,
+    buffers: &Buffers,
+    chunk: Chunk,
+) -> Result<()> {
+    let rows = chunk.rows();
+    // SAFETY: the caller's promise.
+    unsafe {
+        if let Some(function) = depthwise {
+            let addresses = [buffers.rows, buffers.weight, buffers.col];
+            return stream.kernel(function, &addresses, &shared.depthwise(chunk, false));
+        }
+        for group in 0..shared.groups() {
+            let (grad, weight) = (buffers.rows_of(shared, rows, group), buffers.weight_of(shared, group));
+            let col = buffers.col_of(shared, rows, group);
+            stream.product(grad.transpose(), weight, col, false, buffers.scratch)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is known of a planned pass.
+pub fn facts(shared: &Shared, map: &Map) -> Facts {
+    let g = &shared.problem.geometry;
+    let shape = [g.o, g.groups, g.channels_per_group(), g.kernel_h, g.kernel_w].map(|size| size as usize);
+    Facts {
+        kernel: c"ascend",
+        isa: c"ascend",
+        workers: 1,
+        tile_positions: shared.cut.most_rows() as usize,
+        workspace_size: if g.n == 0 { 0 } else { map.size },
+        packed_size: shared.weights() as usize * size_of::<f32>(),
+        // Both passes read the same packed weights.
+        packed_layout: layout_id(DCN_PASS_FORWARD, "ascend", &[&shape[..], &[shared.problem.dtype.size()]].concat()),
+    }
+}
+
+/// Packs the weights into device memory of the caller's.
+///
+/// # Safety
+///
+/// `args->weight` covers the weights, `args->packed` has `packed_size` bytes.
+pub unsafe fn pack(device: &Device, shared: &Shared, layout_in: Function, args: &dcn_pack_args) -> Result<()> {
+    let stream = Stream::new(device, args.stream)?;
+    // SAFETY: the caller's promise.
+    unsafe { stream.kernel(layout_in, &[args.weight.cast_mut(), args.packed], &shared.weight_in()) }
+}
+
+/// The most scratch that CANN's products of a plan ask for, as CANN says; 0 where there are none.
+pub fn scratch_size(device: &Device, shared: &Shared, backward: bool) -> Result<u64> {
+    if shared.depthwise || shared.problem.geometry.n == 0 {
+        return Ok(0);
+    }
+    let ask =
+        |Product { m, k, n }, transposed, accumulate| product_scratch(&device.acl, m, k, n, transposed, accumulate);
+    let mut most = 0;
+    for rows in shared.cut.distinct_rows() {
+        if backward {
+            most = most.max(ask(shared.weight_product(rows), (false, false), false)?);
+            most = most.max(ask(shared.weight_product(rows), (false, false), true)?);
+            most = most.max(ask(shared.col_product(rows), (true, false), false)?);
+        } else {
+            most = most.max(ask(shared.forward_product(rows), (false, true), false)?);
+        }
+    }
+    Ok(most)
+}
