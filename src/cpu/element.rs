@@ -1,11 +1,10 @@
 //! Element types: what is stored, and the floating-point type it is computed in.
 
+use super::half;
 use crate::problem::DType;
-use half::slice::HalfFloatSliceExt;
-use half::{bf16, f16};
+use ::half::{bf16, f16};
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Mul, Neg, Sub};
-use std::slice;
 
 /// Most channels that one call of a sampling kernel takes, and so the length of the vector of zeros that stands in for
 /// corners outside the image.
@@ -131,7 +130,7 @@ same_element!(f32, DType::F32);
 same_element!(f64, DType::F64);
 
 macro_rules! half_element {
-    ($type:ty, $dtype:expr) => {
+    ($type:ty, $dtype:expr, $widen:path, $narrow:path) => {
         impl Element for $type {
             type Compute = f32;
             const DTYPE: DType = $dtype;
@@ -147,18 +146,16 @@ macro_rules! half_element {
 
             unsafe fn widen(from: *const Self, to: *mut f32, n: usize) {
                 // SAFETY: the caller's promise.
-                let (from, to) = unsafe { (slice::from_raw_parts(from, n), slice::from_raw_parts_mut(to, n)) };
-                from.convert_to_f32_slice(to);
+                unsafe { $widen(from, to, n) };
             }
 
             unsafe fn narrow(from: *const f32, to: *mut Self, n: usize) {
                 // SAFETY: the caller's promise.
-                let (from, to) = unsafe { (slice::from_raw_parts(from, n), slice::from_raw_parts_mut(to, n)) };
-                to.convert_from_f32_slice(from);
+                unsafe { $narrow(from, to, n) };
             }
         }
     };
 }
 
-half_element!(f16, DType::F16);
-half_element!(bf16, DType::Bf16);
+half_element!(f16, DType::F16, half::widen_f16, half::narrow_f16);
+half_element!(bf16, DType::Bf16, half::widen_bf16, half::narrow_bf16);

@@ -15,6 +15,7 @@ use crate::plan::maps::Output;
 use crate::plan::tiling::{DepthBlock, MAX_CHAIN};
 use crate::problem::Tensor;
 use std::ffi::c_void;
+use std::ops::Range;
 
 /// Most columns of a panel, of any kernel.
 const MAX_COLUMNS: usize = 32;
@@ -110,7 +111,7 @@ pub unsafe fn pack<T: HasKernels>(
     to: *mut T::Compute,
     team: &Team,
 ) -> Result<()> {
-    let (geometry, tiling) = (&plan.problem.geometry, &plan.tiling);
+    let (geometry, tiling) = (&plan.packed_geometry(), &plan.tiling);
     let job = Pack { geometry, tiling, described: &plan.problem.weight, weight, to };
     share(team, plan.workers, geometry.groups as usize * tiling.panels, &|_, unit| {
         // SAFETY: each unit is a panel of its own.
@@ -123,10 +124,10 @@ impl<T: HasKernels> Run<'_, T> {
     ///
     /// `to` has room for one value for every packed column.
     unsafe fn fill_bias(&self, to: *mut T::Compute) {
-        let (problem, tiling) = (&self.plan.problem, &self.plan.tiling);
-        let per_group = problem.geometry.outputs_per_group() as usize;
+        let (problem, tiling, geometry) = (&self.plan.problem, &self.plan.tiling, self.plan.packed_geometry());
+        let per_group = geometry.outputs_per_group() as usize;
         let padded = tiling.panels * tiling.columns;
-        for column in 0..problem.geometry.groups as usize * padded {
+        for column in 0..geometry.groups as usize * padded {
             let (group, column_of_group) = (column / padded, column % padded);
             let value = match &problem.bias {
                 Some(bias) if column_of_group < per_group => {
@@ -187,10 +188,15 @@ impl<T: HasKernels> Run<'_, T> {
                 offset: self.tensors.offset,
                 mask: self.tensors.mask,
             };
+            let col = scratch.add(map.col).cast::<T::Compute>();
+            if plan.depthwise {
+                // Whole panels are read: what is beyond the last channel must be a value, whichever.
+                (0..plan.tiling.positions * plan.col_stride()).for_each(|i| *col.add(i) = Compute::ZERO);
+            }
             Worker {
                 run: self,
                 sampler: Sampler::new(input, &map.sampler, scratch),
-                col: scratch.add(map.col).cast(),
+                col,
                 acc: scratch.add(map.acc).cast(),
             }
         }
@@ -217,21 +223,57 @@ impl<T: HasKernels> Worker<'_, T> {
         // SAFETY: the caller's promise; every step stays within the tile.
         unsafe {
             self.sampler.place(tile);
-            for group in 0..plan.problem.geometry.groups as usize {
+            for group in 0..plan.packed_geometry().groups as usize {
                 for first_panel in (0..tiling.panels).step_by(tiling.panel_block) {
-                    let panels = tiling.panel_block.min(tiling.panels - first_panel);
+                    let panels = first_panel..tiling.panels.min(first_panel + tiling.panel_block);
                     for (number, block) in tiling.depth_blocks().enumerate() {
-                        self.sample(group, &block, pixels);
-                        for panel in 0..panels {
-                            let packed = panel_offset(tiling, group, &block, first_panel + panel);
-                            self.multiply(tile, &block, panel, packed, number % MAX_CHAIN != 0);
+                        let accumulate = !number.is_multiple_of(MAX_CHAIN);
+                        if plan.depthwise {
+                            self.add_tap(tile, &block, panels.clone(), pixels, accumulate);
+                        } else {
+                            self.sample(group, &block, pixels);
+                            for panel in panels.clone() {
+                                let packed = panel_offset(tiling, group, &block, panel);
+                                self.multiply(tile, &block, panel - first_panel, packed, accumulate);
+                            }
                         }
-                        self.carry(tile, number + 1, panels);
+                        self.carry(tile, number + 1, panels.len());
                     }
-                    for panel in 0..panels {
-                        self.store(tile, group, first_panel + panel, panel);
+                    for panel in panels.clone() {
+                        self.store(tile, group, panel, panel - first_panel);
                     }
                 }
+            }
+        }
+    }
+
+    /// Depthwise: samples one tap of the channels of some panels and adds it, times its weights, to the accumulators.
+    unsafe fn add_tap(
+        &mut self,
+        tile: Tile,
+        block: &DepthBlock,
+        panels: Range<usize>,
+        pixels: Pixels<T::Compute>,
+        accumulate: bool,
+    ) {
+        let (plan, tiling) = (self.run.plan, &self.run.plan.tiling);
+        let first_channel = panels.start * tiling.columns;
+        let channels = (panels.len() * tiling.columns).min(plan.problem.geometry.c as usize - first_channel);
+        let columns = Columns { first_tap: block.first_tap, taps: 1, first_channel, channels };
+        // SAFETY: the channels exist, and the im2col tile has room for whole panels of them.
+        unsafe {
+            self.sampler.sample(pixels, &columns, self.col, plan.col_stride());
+            for panel in panels.clone() {
+                let slot = panel - panels.start;
+                (plan.kernels.scale)(&ScaleArgs {
+                    rows: tile.positions,
+                    left: self.col.add(slot * tiling.columns),
+                    left_stride: plan.col_stride(),
+                    scale: self.run.packed.add(panel_offset(tiling, 0, block, panel)),
+                    acc: self.acc(0, slot),
+                    acc_stride: tiling.columns,
+                    accumulate,
+                });
             }
         }
     }
@@ -246,7 +288,7 @@ impl<T: HasKernels> Worker<'_, T> {
             channels: block.channels,
         };
         // SAFETY: the block exists, and the im2col tile has room for it.
-        unsafe { self.sampler.sample(pixels, &columns, self.col, tiling.col_stride()) };
+        unsafe { self.sampler.sample(pixels, &columns, self.col, self.run.plan.col_stride()) };
     }
 
     /// One panel of output channels: accumulators += im2col tile * packed weights.
@@ -258,7 +300,7 @@ impl<T: HasKernels> Worker<'_, T> {
                 rows: tile.positions,
                 depth: block.depth(),
                 left: self.col,
-                left_stride: tiling.col_stride(),
+                left_stride: self.run.plan.col_stride(),
                 right: self.run.packed.add(packed),
                 right_stride: tiling.columns,
                 acc: self.acc(0, panel),
@@ -304,7 +346,7 @@ impl<T: HasKernels> Worker<'_, T> {
     unsafe fn store(&mut self, tile: Tile, group: usize, panel: usize, slot: usize) {
         let plan = self.run.plan;
         let (tiling, y) = (&plan.tiling, &plan.problem.y);
-        let per_group = plan.problem.geometry.outputs_per_group() as usize;
+        let per_group = plan.packed_geometry().outputs_per_group() as usize;
         let columns = tiling.columns.min(per_group - panel * tiling.columns);
         let o = (group * per_group + panel * tiling.columns) as isize;
         let [sn, so, sh, sw, _] = y.strides.map(|stride| stride as isize);

@@ -9,6 +9,7 @@ pub mod backward;
 pub mod direct;
 pub mod element;
 pub mod forward;
+mod half;
 mod images;
 pub mod kernels;
 mod layout;

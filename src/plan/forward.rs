@@ -6,7 +6,7 @@ use super::tiling::Tiling;
 use crate::cpu::kernels::{HasKernels, Kernels};
 use crate::cpu::sampler::Tile;
 use crate::error::Result;
-use crate::problem::Problem;
+use crate::problem::{Geometry, Problem};
 
 /// Byte offsets of one thread's scratch, within that scratch.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,6 +32,8 @@ pub struct ForwardPlan<T: HasKernels> {
     pub problem: Problem,
     pub kernels: &'static Kernels<T::Compute>,
     pub tiling: Tiling,
+    /// Groups of one channel and one output channel, which panels go across.
+    pub depthwise: bool,
     pub image: Image,
     pub output: Output,
     /// Threads that work at once, each with its scratch.
@@ -57,7 +59,9 @@ impl<T: HasKernels> ForwardPlan<T> {
         let samples = g.n as u64 * (g.c * g.taps()) as u64 * g.positions() as u64;
         let work = problem.forward_flops().saturating_add(samples.saturating_mul(SAMPLE_WORK));
         let threads = if work < PARALLEL_WORK { 1 } else { threads };
-        let tiling = Tiling::new(g, kernels.rows, kernels.columns, size_of::<T::Compute>(), threads);
+        let depthwise = is_depthwise(g);
+        let cut = if depthwise { Tiling::depthwise } else { Tiling::new };
+        let tiling = cut(g, kernels.rows, kernels.columns, size_of::<T::Compute>(), threads);
         let tiles = (g.positions() as usize).div_ceil(tiling.positions);
         let workers = threads.min((g.n as usize).saturating_mul(tiles)).max(1);
         let image_per_worker = workers > 1 && g.n as usize >= 8 * workers;
@@ -66,6 +70,7 @@ impl<T: HasKernels> ForwardPlan<T> {
             problem: *problem,
             kernels,
             tiling,
+            depthwise,
             image: Image::new::<T>(&problem.x),
             output: Output::new(&problem.y),
             workers,
@@ -73,11 +78,25 @@ impl<T: HasKernels> ForwardPlan<T> {
             image_per_worker,
             scratch: ScratchMap::default(),
             workspace: WorkspaceMap::default(),
-            packed_len: tiling.packed_group() * g.groups as usize,
+            packed_len: tiling.packed_group() * if depthwise { 1 } else { g.groups as usize },
         };
         plan.scratch = plan.map_scratch()?;
         plan.workspace = plan.map_workspace()?;
         Ok(plan)
+    }
+
+    /// The geometry that weights are packed in: without groups where panels go across them.
+    pub fn packed_geometry(&self) -> Geometry {
+        let g = self.problem.geometry;
+        if self.depthwise { Geometry { c: 1, groups: 1, ..g } } else { g }
+    }
+
+    /// Row distance of the im2col tile: a cache line more than the longest row, so that rows do not fall on the same
+    /// cache sets.
+    pub fn col_stride(&self) -> usize {
+        let tiling = &self.tiling;
+        let longest = if self.depthwise { tiling.panel_block * tiling.columns } else { tiling.max_depth() };
+        longest + LINE / size_of::<f32>()
     }
 
     pub fn tiles(&self) -> usize {
@@ -95,21 +114,26 @@ impl<T: HasKernels> ForwardPlan<T> {
         let mut arena = Arena::default();
         Ok(ScratchMap {
             sampler: SamplerMap::new::<T::Compute>(&mut arena, tiling.positions, tiling.coordinate_slots)?,
-            col: arena.take::<T::Compute>(tiling.positions * tiling.col_stride())?,
+            col: arena.take::<T::Compute>(tiling.positions * self.col_stride())?,
             acc: arena.take::<T::Compute>(tiling.levels * tiling.acc_level())?,
             size: arena.size(),
         })
     }
 
     fn map_workspace(&self) -> Result<WorkspaceMap> {
-        let g = &self.problem.geometry;
         let image_size = if self.image == Image::Copied { image_size::<T>(&self.problem.x)? } else { 0 };
         let mut arena = Arena::default();
-        let bias = arena.take::<T::Compute>(g.groups as usize * self.tiling.panels * self.tiling.columns)?;
+        let bias = arena
+            .take::<T::Compute>(self.packed_geometry().groups as usize * self.tiling.panels * self.tiling.columns)?;
         let packed = arena.take::<T::Compute>(self.packed_len)?;
         let images = arena.take_bytes(image_size.saturating_mul(self.images_in_flight))?;
         let scratch = arena.take_bytes(self.scratch.size * self.workers)?;
         // The caller's workspace may have any alignment.
         Ok(WorkspaceMap { bias, packed, images, image_size, scratch, size: arena.size() + LINE - 1 })
     }
+}
+
+/// Whether every group has one channel and one output channel.
+pub fn is_depthwise(g: &Geometry) -> bool {
+    g.groups > 1 && g.channels_per_group() == 1 && g.outputs_per_group() == 1
 }

@@ -1,6 +1,7 @@
 //! How a forward problem is cut: tiles of positions, blocks of the sum, panels of output channels. Derived from problem
 //! and kernels alone, so that the order of every sum is.
 
+use crate::cpu::element::MAX_SAMPLE_CHANNELS;
 use crate::problem::Geometry;
 use std::iter::successors;
 
@@ -57,7 +58,7 @@ impl Tiling {
         let channel_block = even_block(channels, MAX_CHAIN, 16);
         let tap_block = if channel_block < channels { 1 } else { (MAX_CHAIN / channels).clamp(1, taps) };
         let blocks = taps.div_ceil(tap_block) * channels.div_ceil(channel_block);
-        let levels = successors(Some(blocks), |&n| (n > MAX_CHAIN).then(|| n.div_ceil(MAX_CHAIN))).count();
+        let levels = levels(blocks);
         let panels = (geometry.outputs_per_group() as usize).div_ceil(columns);
         let positions = tile_positions(geometry, rows, size, threads);
         let panel_block = (ACC_BYTES / (levels * positions * columns * size)).clamp(1, panels);
@@ -79,6 +80,19 @@ impl Tiling {
             levels,
             coordinate_slots,
         }
+    }
+
+    /// For groups of one channel and one output channel (depthwise): panels of output channels across groups, each tap a
+    /// block of the sum.
+    pub fn depthwise(geometry: &Geometry, rows: usize, columns: usize, size: usize, threads: usize) -> Self {
+        let flat = Geometry { c: 1, groups: 1, ..*geometry };
+        let tiling = Self::new(&flat, rows, columns, size, threads);
+        let panel_block = (MAX_SAMPLE_CHANNELS / columns).min(tiling.panels);
+        let slot_bytes = 4 * tiling.positions * (size_of::<i32>() + size);
+        let all = geometry.deformable_groups as usize * tiling.taps;
+        let reused = panel_block < tiling.panels;
+        let coordinate_slots = if reused { (COORDINATE_BYTES / slot_bytes).clamp(1, all) } else { 1 };
+        Self { tap_block: 1, levels: levels(tiling.taps), panel_block, coordinate_slots, ..tiling }
     }
 
     /// The blocks of the sum, in the order they are added.
@@ -106,12 +120,6 @@ impl Tiling {
         block.first_tap * self.channels + block.taps * block.first_channel
     }
 
-    /// Row distance of the im2col tile: a cache line more than the longest block, so that rows do not fall on the same
-    /// cache sets.
-    pub fn col_stride(&self) -> usize {
-        self.max_depth() + 16
-    }
-
     /// Elements of one level of accumulators.
     pub fn acc_level(&self) -> usize {
         self.panel_block * self.positions * self.columns
@@ -126,6 +134,11 @@ impl Tiling {
     pub fn packed_layout(&self) -> [usize; 3] {
         [self.tap_block, self.channel_block, self.columns]
     }
+}
+
+/// Levels of accumulators for sums of so many blocks.
+fn levels(blocks: usize) -> usize {
+    successors(Some(blocks), |&n| (n > MAX_CHAIN).then(|| n.div_ceil(MAX_CHAIN))).count()
 }
 
 /// The smallest multiple of `granule` that cuts `n` into as few blocks as `limit` does; `n` itself if it fits.

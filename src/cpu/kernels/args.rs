@@ -134,3 +134,29 @@ pub struct OffsetGradientsArgs<T> {
     /// Add to what is there, instead of overwriting it.
     pub accumulate: bool,
 }
+
+/// Depthwise: acc[rows][columns] = or += left[rows][columns] * scale[columns], for one panel of columns.
+pub struct ScaleArgs<T> {
+    pub rows: usize,
+    pub left: *const T,
+    pub left_stride: usize,
+    /// Of any alignment.
+    pub scale: *const T,
+    pub acc: *mut T,
+    pub acc_stride: usize,
+    /// Add to what is in acc, instead of overwriting it.
+    pub accumulate: bool,
+}
+
+/// Depthwise: acc[columns] = or += sum over rows of left[rows][columns] * right[rows][columns], for one panel of columns.
+pub struct ColumnDotsArgs<T> {
+    /// At most 256, so that no chain of additions is longer.
+    pub rows: usize,
+    pub left: *const T,
+    pub left_stride: usize,
+    pub right: *const T,
+    pub right_stride: usize,
+    pub acc: *mut T,
+    /// Add to what is in acc, instead of overwriting it.
+    pub accumulate: bool,
+}

@@ -58,6 +58,18 @@ macro_rules! kernels {
                 unsafe { offset_gradients::<$vector>(a) }
             }
 
+            #[target_feature(enable = $features)]
+            unsafe fn scale_of(a: &ScaleArgs<$element>) {
+                // SAFETY: this function's caller has promised the same.
+                unsafe { scale::<$vector, $vectors>(a) }
+            }
+
+            #[target_feature(enable = $features)]
+            unsafe fn column_dots_of(a: &ColumnDotsArgs<$element>) {
+                // SAFETY: this function's caller has promised the same.
+                unsafe { column_dots::<$vector, $vectors>(a) }
+            }
+
             Kernels {
                 name: $name,
                 isa: $isa,
@@ -71,6 +83,8 @@ macro_rules! kernels {
                 dots: dots_of,
                 scatter: scatter_of,
                 offset_gradients: offset_gradients_of,
+                scale: scale_of,
+                column_dots: column_dots_of,
             }
         };
     };

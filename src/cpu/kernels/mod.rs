@@ -7,6 +7,7 @@
 
 mod args;
 mod coordinates;
+mod depthwise;
 mod dots;
 mod instantiate;
 mod multiply;
@@ -19,6 +20,7 @@ mod transpose;
 
 pub use args::*;
 pub(super) use coordinates::coordinates;
+pub(super) use depthwise::{column_dots, scale};
 pub(super) use dots::dots;
 pub(super) use instantiate::kernels;
 pub(super) use multiply::multiply;

@@ -29,6 +29,8 @@ pub struct Kernels<T> {
     pub dots: unsafe fn(&DotsArgs<T>),
     pub scatter: unsafe fn(&ScatterArgs<T>),
     pub offset_gradients: unsafe fn(&OffsetGradientsArgs<T>),
+    pub scale: unsafe fn(&ScaleArgs<T>),
+    pub column_dots: unsafe fn(&ColumnDotsArgs<T>),
 }
 
 /// An element type that has rows in the table.

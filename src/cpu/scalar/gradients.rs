@@ -1,5 +1,6 @@
 //! The kernels of the backward pass as plain loops.
 
+use super::COLUMNS;
 use crate::cpu::element::Compute;
 use crate::cpu::kernels::*;
 
@@ -65,6 +66,23 @@ pub unsafe fn offset_gradients<T: Compute>(a: &OffsetGradientsArgs<T>) {
                 let to = a.to.add(k * a.to_stride + p);
                 *to = if a.accumulate { *to + gradient } else { gradient };
             }
+        }
+    }
+}
+
+/// # Safety
+///
+/// `a` describes memory as [`ColumnDotsArgs`] says.
+pub unsafe fn column_dots<T: Compute>(a: &ColumnDotsArgs<T>) {
+    for column in 0..COLUMNS {
+        let mut sum = T::ZERO;
+        // SAFETY: rows and column are within the panel.
+        unsafe {
+            for row in 0..a.rows {
+                sum += *a.left.add(row * a.left_stride + column) * *a.right.add(row * a.right_stride + column);
+            }
+            let acc = a.acc.add(column);
+            *acc = if a.accumulate { *acc + sum } else { sum };
         }
     }
 }

@@ -112,3 +112,19 @@ pub unsafe fn planes_to_pixels<T: Compute>(a: &TransposeArgs<T>) {
         }
     }
 }
+
+/// # Safety
+///
+/// `a` describes memory as [`ScaleArgs`] says.
+pub unsafe fn scale<T: Compute>(a: &ScaleArgs<T>) {
+    for row in 0..a.rows {
+        for column in 0..COLUMNS {
+            // SAFETY: row and column are within the panel.
+            unsafe {
+                let value = *a.left.add(row * a.left_stride + column) * a.scale.add(column).read_unaligned();
+                let acc = a.acc.add(row * a.acc_stride + column);
+                *acc = if a.accumulate { *acc + value } else { value };
+            }
+        }
+    }
+}

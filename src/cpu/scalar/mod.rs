@@ -27,5 +27,7 @@ const fn row<T: super::element::Compute>(name: &'static std::ffi::CStr) -> Kerne
         dots: gradients::dots,
         scatter: gradients::scatter,
         offset_gradients: gradients::offset_gradients,
+        scale: kernels::scale,
+        column_dots: gradients::column_dots,
     }
 }
