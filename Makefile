@@ -11,10 +11,10 @@ export PREFIX LIBDIR INCLUDEDIR DESTDIR
 LIBRARY := $(or $(CARGO_TARGET_DIR),target)/release/libdeformconv.so
 SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src -type f)
 
-.PHONY: help lib demo test bench bench-peers install uninstall fmt lint clean
+.PHONY: help lib demo test test-python-full bench bench-peers install uninstall fmt lint clean
 
 help: ## print this list
-	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
 
 lib: $(LIBRARY) ## build the shared and the static library
 
@@ -23,6 +23,9 @@ demo: $(LIBRARY) ## build the library, run the examples, leave the pictures in b
 
 test: ## run everything that tests this library, and say what ran and what did not
 	@scripts/test.sh
+
+test-python-full: ## install PyTorch and torchvision below build/, and test the Python package with them
+	@scripts/test-python.sh full
 
 bench: ## measure the library on this machine (ARGS="--case s2 --threads 1"; benches/README.md)
 	@scripts/bench.sh $(ARGS)

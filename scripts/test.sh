@@ -65,6 +65,7 @@ fi
 part "cargo test" env RUST_BACKTRACE=0 cargo test --locked --no-fail-fast -- --show-output
 part "release build" make --no-print-directory lib
 part "installation" scripts/test-install.sh
+part "Python package" scripts/test-python.sh
 part "demo" scripts/demo.sh
 
 echo
