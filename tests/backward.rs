@@ -1,54 +1,19 @@
-//! The gradients against their definition, and against the forward pass they are the gradients of. Until the library
-//! computes gradients, its refusal is what these tests check.
+//! The gradients against their definition, and against the forward pass they are the gradients of.
 
 mod common;
 
 use common::case::{Case, Layouts};
 use common::dtype::Dtype;
-use common::executor::Host;
 use common::layout::{Layout, Strided};
 use common::problem::{Gradients, Problem};
 use common::reference;
 use common::report::report;
-use common::runner::{self, GRADIENTS, Plan, Setup, Threads, Workspace, all_gradients};
+use common::runner::{self, GRADIENTS, Plan, Setup, Threads, all_gradients, few_setups};
 use common::strategy::{case, for_all, large_case, setup};
 use common::tensor::{Tensor, assert_surroundings};
 use common::values::{Masks, Numbers, Offsets, Random};
 use common::verify::{Worst, compare};
-use deformconv::context::Isa;
 use proptest::prelude::{Strategy, any};
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
-
-/// Whether the library computes gradients of this type. If not, its refusal must be DCN_ERROR_UNSUPPORTED and leave
-/// everything as it was, which is then all that the tests check; a line says so.
-fn is_computed(dtype: Dtype) -> bool {
-    let problem = Problem::new(&Case::default().of(dtype));
-    let refused = runner::isas().0.into_iter().filter_map(|isa| {
-        let gradients = problem.gradients();
-        let blocks = || -> Vec<_> { gradients.outputs().iter().map(|(_, tensor)| tensor.block()).collect() };
-        let untouched = blocks();
-        let plan = Plan::new(&problem, &Setup { workspace: Workspace::Allocator, ..Setup::plain(isa) });
-        let refusal = plan.and_then(|plan| plan.backward(&gradients, all_gradients(&problem), 0)).err()?;
-        assert!(refusal.is_unsupported(), "{isa:?}: {refusal:?}");
-        assert!(untouched == blocks(), "{isa:?}: a refused call wrote to its outputs");
-        Some(refusal)
-    });
-    let refused: Vec<_> = refused.collect();
-    let isas = runner::isas().0.len();
-    assert!(refused.is_empty() || refused.len() == isas, "only some instruction sets compute gradients: {refused:?}");
-    if let Some(refusal) = refused.first() {
-        static REPORTED: Mutex<BTreeSet<Dtype>> = Mutex::new(BTreeSet::new());
-        if REPORTED.lock().unwrap_or_else(PoisonError::into_inner).insert(dtype) {
-            let checked = "only that it refuses was checked";
-            report(&format!(
-                "gradients in {dtype:?} were NOT compared, {checked}: {}: {}",
-                refusal.call, refusal.message
-            ));
-        }
-    }
-    refused.is_empty()
-}
 
 /// Runs a problem in some ways on every instruction set and compares all gradients; adds to what is there for the
 /// DCN_GRAD_... bits in `accumulate`.
@@ -102,52 +67,33 @@ fn random_problems(name: &str, cases: u32, problems: impl Strategy<Value = Case>
 
 #[test]
 fn random_problems_in_f32() {
-    if is_computed(Dtype::F32) {
-        random_problems("random problems", 400, case(Dtype::F32));
-    }
+    random_problems("random problems", 400, case(Dtype::F32));
 }
 
 #[test]
 fn random_problems_in_f64() {
-    if is_computed(Dtype::F64) {
-        random_problems("random problems", 200, case(Dtype::F64));
-    }
+    random_problems("random problems", 200, case(Dtype::F64));
 }
 
 #[test]
 fn random_problems_in_halves() {
-    for dtype in [Dtype::F16, Dtype::Bf16] {
-        if is_computed(dtype) {
-            random_problems("random problems", 150, case(dtype));
-        }
-    }
+    random_problems("random problems", 150, case(Dtype::F16));
+    random_problems("random problems", 150, case(Dtype::Bf16));
 }
 
 #[test]
 fn large_random_problems() {
-    if is_computed(Dtype::F32) {
-        random_problems("large random problems", 6, large_case(Dtype::F32));
-    }
-    if is_computed(Dtype::F64) {
-        random_problems("large random problems", 2, large_case(Dtype::F64));
-    }
+    random_problems("large random problems", 6, large_case(Dtype::F32));
+    random_problems("large random problems", 2, large_case(Dtype::F64));
+    random_problems("large random problems", 2, large_case(Dtype::F16));
 }
 
-/// A named problem in f32 and f64, with a few ways to run it.
+/// A named problem in every type, with a few ways to run it.
 fn named(name: &str, case: Case) {
-    let plain = Setup::plain(Isa::Scalar);
-    let setups = [
-        plain,
-        Setup { threads: Threads::Own(4), packed: Some(0), ..plain },
-        Setup { threads: Threads::Host(Host::Concurrent, 3), workspace: Workspace::Allocator, ..plain },
-    ];
-    for dtype in [Dtype::F32, Dtype::F64] {
-        if !is_computed(dtype) {
-            continue;
-        }
+    for dtype in Dtype::ALL {
         let case = case.clone().of(dtype);
         let worst = Worst::default();
-        let result = check(&case, &setups, 0, &worst);
+        let result = check(&case, &few_setups(dtype), 0, &worst);
         result.unwrap_or_else(|message| panic!("{name}: {message}\n{case:?}"));
         worst.lines().iter().for_each(|line| report(&format!("gradients, {name}: {line}")));
     }
@@ -247,9 +193,6 @@ fn every_stride_negative() {
 
 #[test]
 fn grad_offset_and_grad_mask_in_one_buffer() {
-    if !is_computed(Dtype::F32) {
-        return;
-    }
     let case = Case { deformable_groups: 2, ..Case::default() };
     let mut problem = Problem::new(&case);
     let taps = case.deformable_groups * case.taps();
@@ -291,9 +234,6 @@ fn magnitudes(tensor: &mut Tensor) {
 #[test]
 fn backward_is_the_adjoint_of_forward() {
     for dtype in [Dtype::F32, Dtype::F64] {
-        if !is_computed(dtype) {
-            continue;
-        }
         let case = Case { bias: None, offsets: Offsets::Anywhere, masks: Masks::Signed, ..Case::default() }.of(dtype);
         for case in [
             Case { n: 3, c: 12, o: 8, groups: 4, deformable_groups: 6, ..case.clone() },

@@ -5,17 +5,15 @@ mod common;
 
 use common::case::{Case, Layouts};
 use common::dtype::Dtype;
-use common::executor::Host;
 use common::layout::{Layout, Strided};
 use common::problem::Problem;
 use common::reference;
 use common::report::report;
-use common::runner::{self, Plan, Refusal, Setup, Threads, Workspace};
+use common::runner::{self, Plan, Setup, few_setups};
 use common::strategy::{case, for_all, large_case, setup};
 use common::values::{Masks, Numbers, Offsets};
 use common::verify::{Worst, compare};
 use deformconv::abi::*;
-use deformconv::context::Isa;
 
 /// Runs a problem in some ways on every instruction set and compares.
 fn check(case: &Case, setups: &[Setup], worst: &Worst) -> Result<(), String> {
@@ -30,12 +28,6 @@ fn check(case: &Case, setups: &[Setup], worst: &Worst) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// A small problem's refusal, if the library does not compute this type yet.
-fn refusal(dtype: Dtype) -> Option<Refusal> {
-    let problem = Problem::new(&Case::default().of(dtype));
-    runner::forward(&problem, &Setup::plain(Isa::Scalar)).err().filter(Refusal::is_unsupported)
 }
 
 fn random_problems(dtype: Dtype, cases: u32) {
@@ -74,26 +66,22 @@ fn large_random_problems_in_f64() {
 
 #[test]
 fn random_problems_in_halves() {
-    for dtype in [Dtype::F16, Dtype::Bf16] {
-        match refusal(dtype) {
-            Some(refusal) => report(&format!("forward {dtype:?} was NOT run: {}", refusal.message)),
-            None => random_problems(dtype, 150),
-        }
-    }
+    random_problems(Dtype::F16, 200);
+    random_problems(Dtype::Bf16, 200);
 }
 
-/// A named problem in f32 and f64, with a few ways to run it.
+#[test]
+fn large_random_problems_in_halves() {
+    large_random_problems(Dtype::F16, 5);
+    large_random_problems(Dtype::Bf16, 5);
+}
+
+/// A named problem in every type, with a few ways to run it.
 fn named(name: &str, case: Case) {
-    let plain = Setup::plain(Isa::Scalar);
-    let setups = [
-        plain,
-        Setup { threads: Threads::Own(4), packed: Some(0), ..plain },
-        Setup { threads: Threads::Host(Host::Concurrent, 3), workspace: Workspace::Allocator, ..plain },
-    ];
-    for dtype in [Dtype::F32, Dtype::F64] {
+    for dtype in Dtype::ALL {
         let case = case.clone().of(dtype);
         let worst = Worst::default();
-        let result = check(&case, &setups, &worst);
+        let result = check(&case, &few_setups(dtype), &worst);
         result.unwrap_or_else(|message| panic!("{name}: {message}\n{case:?}"));
         worst.lines().iter().for_each(|line| report(&format!("{name}: {line}")));
     }
@@ -284,17 +272,10 @@ fn every_instruction_set_has_its_kernels() {
     for dtype in Dtype::ALL {
         for isa in runner::isas().0 {
             let problem = Problem::new(&Case::default().of(dtype));
-            match Plan::new(&problem, &Setup::plain(isa)) {
-                Ok(plan) => {
-                    let info = plan.info();
-                    report(&format!("{dtype:?} on {isa:?}: {} ({})", info.forward_kernel, info.isa));
-                    assert_eq!(info.isa.as_bytes(), isa.name().to_bytes(), "{dtype:?}");
-                }
-                Err(refusal) => {
-                    assert!(dtype.is_half() && refusal.is_unsupported(), "{dtype:?} on {isa:?}: {refusal:?}");
-                    report(&format!("{dtype:?} on {isa:?} was NOT run: {}", refusal.message));
-                }
-            }
+            let plan = Plan::new(&problem, &Setup::plain(isa)).unwrap_or_else(|refusal| panic!("{refusal:?}"));
+            let info = plan.info();
+            report(&format!("{dtype:?} on {isa:?}: {}, {}", info.forward_kernel, info.backward_kernel));
+            assert_eq!(info.isa.as_bytes(), isa.name().to_bytes(), "{dtype:?}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Runs problems through the C functions.
 
+use super::dtype::Dtype;
 use super::executor::Host;
 use super::memory::Scratch;
 use super::problem::{Gradients, Problem};
@@ -66,6 +67,14 @@ impl Setup {
     pub fn plain(isa: Isa) -> Self {
         Self { isa, threads: Threads::Own(1), workspace: Workspace::Caller { misalignment: 0 }, packed: None }
     }
+}
+
+/// Ways that differ in everything, for problems that have a name; one for the halves, which share their passes with f32.
+pub fn few_setups(dtype: Dtype) -> Vec<Setup> {
+    let plain = Setup::plain(Isa::Scalar);
+    let own = Setup { threads: Threads::Own(4), packed: Some(0), ..plain };
+    let host = Setup { threads: Threads::Host(Host::Concurrent, 3), workspace: Workspace::Allocator, ..plain };
+    if dtype.is_half() { vec![plain] } else { vec![plain, own, host] }
 }
 
 struct Context(*mut dcn_context);

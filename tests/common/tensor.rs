@@ -98,12 +98,26 @@ impl Tensor {
         unsafe { self.dtype.write(self.memory.at(self.byte(index)), value) }
     }
 
-    /// The bits of an element, in the low bytes.
-    pub fn bits(&self, index: &[i64]) -> u64 {
+    /// The bits of the element at a byte, in the low bytes.
+    fn bits_at(&self, byte: usize) -> u64 {
         let mut bits = [0; 8];
         // SAFETY: an element of the tensor has this many bytes.
-        unsafe { ptr::copy_nonoverlapping(self.memory.at(self.byte(index)), bits.as_mut_ptr(), self.dtype.size()) };
+        unsafe { ptr::copy_nonoverlapping(self.memory.at(byte), bits.as_mut_ptr(), self.dtype.size()) };
         u64::from_le_bytes(bits)
+    }
+
+    /// Where every element begins, row major, in bytes.
+    fn places(&self) -> impl Iterator<Item = usize> + use<> {
+        let axis = |axis: usize| {
+            let (dim, stride) = self.dims.get(axis).zip(self.strides.get(axis)).unwrap_or((&1, &0));
+            let step = stride * self.dtype.size() as i64;
+            (0..*dim).map(move |i| i * step)
+        };
+        let axes = [0, 1, 2, 3].map(axis);
+        let [outermost, outer, inner, innermost] = axes;
+        let (origin, rows) = (self.origin as i64, move |at: i64| inner.clone().map(move |step| at + step));
+        let planes = outermost.flat_map(move |at| outer.clone().map(move |step| origin + at + step));
+        planes.flat_map(rows).flat_map(move |at| innermost.clone().map(move |step| (at + step) as usize))
     }
 
     /// Every index, row major.
@@ -121,9 +135,26 @@ impl Tensor {
         }
     }
 
-    /// All bits, row major: equal for equal results, whatever their strides.
+    /// All bits, row major: equal for equal results, whatever their strides. One NaN stands for all that were computed:
+    /// which one comes out depends on the order of an instruction's operands, which is the compiler's choice.
     pub fn all_bits(&self) -> Vec<u64> {
-        self.indices().map(|index| self.bits(&index)).collect()
+        const NAN: u64 = u64::MAX - 1;
+        let bits = |place: usize| {
+            let bits = self.bits_at(place);
+            // SAFETY: an element of the tensor.
+            let is_nan = unsafe { self.dtype.read(self.memory.at(place)) }.is_nan();
+            if is_nan && !self.are_poison(bits) { NAN } else { bits }
+        };
+        self.places().map(bits).collect()
+    }
+
+    fn are_poison(&self, bits: u64) -> bool {
+        is_poison(&bits.to_le_bytes()[..self.dtype.size()])
+    }
+
+    /// Whether an element was not written since the tensor was made.
+    pub fn is_poison(&self, index: &[i64]) -> bool {
+        self.are_poison(self.bits_at(self.byte(index)))
     }
 
     /// The bytes of the whole block.
@@ -141,9 +172,8 @@ impl Tensor {
 pub fn assert_surroundings(tensors: &[&Tensor], what: &str) {
     let mut bytes = tensors[0].memory.bytes();
     for tensor in tensors {
-        for index in tensor.indices() {
-            let first = tensor.byte(&index);
-            bytes[first..first + tensor.dtype.size()].fill(0xFF);
+        for place in tensor.places() {
+            bytes[place..place + tensor.dtype.size()].fill(0xFF);
         }
     }
     assert!(is_poison(&bytes), "{what}: memory between or around its elements was written");

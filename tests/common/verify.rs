@@ -12,6 +12,9 @@ pub fn compare(what: &str, got: &Tensor, expected: &[Expected]) -> Result<f64, S
     assert_eq!(expected.len() as i64, got.dims.iter().product::<i64>(), "{what}: the reference is of another shape");
     let mut worst = 0.0f64;
     for (index, expected) in got.indices().zip(expected) {
+        if got.is_poison(&index) {
+            return Err(format!("{what}{index:?} was not written"));
+        }
         if expected.unspecified {
             continue;
         }
