@@ -151,6 +151,22 @@ fn sums_over_more_than_65536_positions() {
     named("90000 positions, four pixels", far);
 }
 
+/// All terms of one sign and alike, along each of the dimensions that gradients are sums over.
+#[test]
+fn sums_over_more_than_65536_channels_and_images() {
+    let layouts = Layouts {
+        x: Layout::broadcast(4, &[0, 1, 2, 3]),
+        weight: Layout::broadcast(4, &[0, 1, 2, 3]),
+        grad_y: Layout::broadcast(4, &[0, 1, 2, 3]),
+        ..Layouts::default()
+    };
+    let case = Case { n: 1, c: 1, h: 1, w: 2, o: 1, kernel: [1, 1], layouts, has_mask: true, ..Case::default() };
+    let case = Case { pad_before: [0, 0], pad_after: [0, 0], offsets: Offsets::Small, ..case };
+    named("66000 channels to one", Case { c: 66_000, ..case.clone() });
+    named("one channel to 66000", Case { o: 66_000, ..case.clone() });
+    named("66000 images", Case { n: 66_000, ..case });
+}
+
 #[test]
 fn odd_channels() {
     for layouts in [Layouts::default(), Layouts::channels_last()] {

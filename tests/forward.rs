@@ -157,6 +157,18 @@ fn sums_of_more_than_65536_terms() {
 }
 
 #[test]
+fn sums_over_more_than_65536_channels() {
+    let layouts = Layouts {
+        x: Layout::broadcast(4, &[0, 1, 2, 3]),
+        weight: Layout::broadcast(4, &[0, 1, 2, 3]),
+        ..Layouts::default()
+    };
+    let case = Case { n: 1, c: 66_000, h: 1, w: 2, o: 2, kernel: [1, 1], layouts, ..Case::default() };
+    let case = Case { pad_before: [0, 0], pad_after: [0, 0], offsets: Offsets::Small, ..case };
+    named("66000 channels, all terms alike", case);
+}
+
+#[test]
 fn odd_channels() {
     for layouts in [Layouts::default(), Layouts::channels_last()] {
         let case = Case { n: 1, c: 513, h: 4, w: 5, o: 17, has_mask: false, layouts, ..Case::default() };
