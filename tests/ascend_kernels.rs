@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::thread;
 
 /// kernels.cpp, the longest to compile, is first.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     "ascend_emu/kernels.cpp",
     "ascend_emu/machine.cpp",
     "ascend_emu/emulator.cpp",
@@ -19,6 +19,7 @@ const SOURCES: [&str; 9] = [
     "ascend_kernels/cases.cpp",
     "ascend_kernels/kernels.cpp",
     "ascend_kernels/emulator.cpp",
+    "ascend_kernels/addresses.cpp",
     "ascend_kernels/main.cpp",
 ];
 
@@ -92,6 +93,11 @@ fn named_cases_agree_with_the_contract() {
 #[test]
 fn each_kernel_agrees_with_a_plain_loop() {
     passes(&["kernels"]);
+}
+
+#[test]
+fn addresses_have_64_bits() {
+    passes(&["addresses"]);
 }
 
 #[test]

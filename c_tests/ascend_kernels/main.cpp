@@ -1,4 +1,4 @@
-// Tests of the Ascend kernels on the emulator. usage: ascend_kernels operator FIRST COUNT | cases | kernels | emulator | mutants
+// Tests of the Ascend kernels on the emulator. usage: ascend_kernels operator FIRST COUNT | cases | kernels | addresses | emulator | mutants
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -11,8 +11,9 @@ int main(int count, char **arguments) {
         return test_operator(std::strtoull(arguments[2], nullptr, 10), std::strtoull(arguments[3], nullptr, 10));
     if (!std::strcmp(test, "cases")) return test_cases();
     if (!std::strcmp(test, "kernels")) return test_kernels();
+    if (!std::strcmp(test, "addresses")) return test_addresses();
     if (!std::strcmp(test, "emulator")) return test_emulator();
     if (!std::strcmp(test, "mutants")) return test_mutants();
-    std::fprintf(stderr, "usage: ascend_kernels operator FIRST COUNT | cases | kernels | emulator | mutants\n");
+    std::fprintf(stderr, "usage: ascend_kernels operator FIRST COUNT | cases | kernels | addresses | emulator | mutants\n");
     return 2;
 }

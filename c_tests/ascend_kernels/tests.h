@@ -7,6 +7,7 @@
 int test_operator(uint64_t first_seed, uint64_t count);
 int test_cases();
 int test_kernels();
+int test_addresses();
 int test_emulator();
 int test_mutants();
 
