@@ -101,7 +101,7 @@ template <typename T> void biases(Random &random, const Device &device) {
 }
 
 void depthwise(Random &random, const Device &device) {
-    const int64_t c = pick(random, {2, 3, 63, 64, 65, 100}), m = pick(random, {1, 1, 2, 3}), k = pick(random, {1, 2, 9, 70}), rows = pick(random, {1, 5, 63, 64, 65, 300});
+    const int64_t c = pick(random, {2, 3, 63, 64, 65, 100}), m = pick(random, {1, 1, 2, 3, 130}), k = m > 3 ? 2 : pick(random, {1, 2, 9, 70}), rows = pick(random, {1, 5, 63, 64, 65, 300});
     Buffer<float> col(rows * k * c), weight(m * k * c), product(c * m * rows), grad(c * m * rows), grad_col(rows * k * c), grad_weight(m * k * c);
     for (Buffer<float> *buffer : {&col, &weight, &grad}) randomise(*buffer, random);
     const bool accumulate = random() & 1;

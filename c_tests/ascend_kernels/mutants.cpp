@@ -35,6 +35,9 @@ std::vector<Problem> problems() {
     p.c = 66, p.h = 5, p.w = 30, p.o = 66, p.groups = 66, p.kh = 2, p.kw = 33, p.pad_right = 32; // more taps than one sum holds
     all.push_back(p);
     p = Problem{};
+    p.c = 2, p.h = 2, p.w = 3, p.o = 260, p.groups = 2; // more outputs of a channel than one sum holds
+    all.push_back(p);
+    p = Problem{};
     p.n = 70, p.c = 3, p.h = 3, p.w = 4, p.o = 2, p.nhwc = true; // a level of the bias's sums and more
     all.push_back(p);
     p = Problem{};

@@ -6,6 +6,9 @@
 
 namespace dcn {
 
+// Longer sums are made of sums of so many terms.
+constexpr int64_t kTermsOfASum = 64;
+
 struct ChannelTile {
     int64_t row;
     int64_t channel;

@@ -3,8 +3,6 @@
 
 namespace dcn {
 
-constexpr int64_t kTapsOfASum = 64;
-
 template <typename T> class DepthwiseForward {
   public:
     __aicore__ inline void Init(TPipe &pipe, GM_ADDR col, GM_ADDR weight, GM_ADDR product, GM_ADDR tiling) {
@@ -28,10 +26,11 @@ template <typename T> class DepthwiseForward {
             const int64_t tile_index = i / t_.multiplier;
             const ChannelTile tile = ChannelTileAt(t_, tile_index / channel_tiles, tile_index % channel_tiles);
             const LocalTensor<T> total = total_.Get<T>();
-            AscendC::Duplicate(total, 0.0f, kTileElements);
-            for (int64_t tap = 0; tap < t_.taps; tap += kTapsOfASum) {
-                SumTaps(tile, j, tap, Smaller(t_.taps, tap + kTapsOfASum));
-                AscendC::Add(total, total, sum_.Get<T>(), tile.rows * kTile);
+            SumTaps(total, tile, j, 0);
+            for (int64_t tap = kTermsOfASum; tap < t_.taps; tap += kTermsOfASum) {
+                const LocalTensor<T> sum = sum_.Get<T>();
+                SumTaps(sum, tile, j, tap);
+                AscendC::Add(total, total, sum, tile.rows * kTile);
                 PipeBarrier<PIPE_V>();
             }
             const LocalTensor<T> turned = out_.AllocTensor<T>();
@@ -44,8 +43,9 @@ template <typename T> class DepthwiseForward {
     }
 
   private:
-    __aicore__ inline void SumTaps(const ChannelTile &tile, int64_t j, int64_t begin, int64_t end) {
-        const LocalTensor<T> sum = sum_.Get<T>();
+    // Up to 64 taps, from this one on.
+    __aicore__ inline void SumTaps(const LocalTensor<T> &sum, const ChannelTile &tile, int64_t j, int64_t begin) {
+        const int64_t end = Smaller(t_.taps, begin + kTermsOfASum);
         const AscendC::BinaryRepeatParams rows{1, 1, 1, 8, 8, 0};
         for (int64_t tap = begin; tap < end; ++tap) {
             const LocalTensor<T> fetched = in_.AllocTensor<T>();

@@ -13,6 +13,7 @@ template <typename T> class DepthwiseGradCol {
         pipe.InitBuffer(in_, 2, kTileElements * sizeof(T));
         pipe.InitBuffer(factors_, 2, kTile * sizeof(T));
         pipe.InitBuffer(out_, 2, kTileElements * sizeof(T));
+        pipe.InitBuffer(sum_, kTileElements * sizeof(T));
     }
 
     __aicore__ inline void Process() {
@@ -22,13 +23,15 @@ template <typename T> class DepthwiseGradCol {
             const ChannelTile tile = ChannelTileAt(t_, i / channel_tiles, i % channel_tiles);
             LocalTensor<T> grad = LoadGrad(tile, 0);
             for (int64_t tap = 0; tap < t_.taps; ++tap) {
-                const LocalTensor<T> sum = out_.AllocTensor<T>();
-                for (int64_t j = 0; j < t_.multiplier; ++j) {
-                    // With one output a channel, the tile serves all taps.
-                    if (t_.multiplier > 1) grad = LoadGrad(tile, j);
-                    Scale(sum, grad, tile, j, tap);
+                const LocalTensor<T> total = out_.AllocTensor<T>();
+                SumOutputs(total, grad, tile, tap, 0);
+                for (int64_t j = kTermsOfASum; j < t_.multiplier; j += kTermsOfASum) {
+                    const LocalTensor<T> sum = sum_.Get<T>();
+                    SumOutputs(sum, grad, tile, tap, j);
+                    PipeBarrier<PIPE_V>();
+                    AscendC::Add(total, total, sum, tile.rows * kTile);
                 }
-                out_.EnQue(sum);
+                out_.EnQue(total);
                 LocalTensor<T> out = out_.DeQue<T>();
                 CopyOut(grad_col_[ColElement(t_, tile, tap)], out, ColShape(t_, tile));
                 out_.FreeTensor(out);
@@ -48,13 +51,23 @@ template <typename T> class DepthwiseGradCol {
         return turned;
     }
 
-    __aicore__ inline void Scale(const LocalTensor<T> &sum, const LocalTensor<T> &grad, const ChannelTile &tile, int64_t j, int64_t tap) {
+    // Up to 64 outputs of each channel, from this one on. With one output a channel, the tile in `grad` serves all taps.
+    __aicore__ inline void SumOutputs(const LocalTensor<T> &sum, LocalTensor<T> &grad, const ChannelTile &tile, int64_t tap, int64_t begin) {
+        const int64_t end = Smaller(t_.multiplier, begin + kTermsOfASum);
+        for (int64_t j = begin; j < end; ++j) {
+            if (t_.multiplier > 1) grad = LoadGrad(tile, j);
+            Scale(sum, grad, tile, j, tap, j == begin);
+        }
+    }
+
+    __aicore__ inline void Scale(const LocalTensor<T> &sum, const LocalTensor<T> &grad, const ChannelTile &tile, int64_t j, int64_t tap,
+                                 bool first) {
         const AscendC::BinaryRepeatParams rows{1, 1, 1, 8, 8, 0};
         const LocalTensor<T> fetched = factors_.AllocTensor<T>();
         CopyIn(fetched, weight_[WeightElement(t_, tile, j, tap)], WeightShape(tile));
         factors_.EnQue(fetched);
         LocalTensor<T> factors = factors_.DeQue<T>();
-        if (j == 0) AscendC::Mul(sum, grad, factors, tile.channels, static_cast<uint8_t>(tile.rows), rows);
+        if (first) AscendC::Mul(sum, grad, factors, tile.channels, static_cast<uint8_t>(tile.rows), rows);
         else AscendC::MulAddDst(sum, grad, factors, tile.channels, static_cast<uint8_t>(tile.rows), rows);
         factors_.FreeTensor(factors);
     }
@@ -66,6 +79,7 @@ template <typename T> class DepthwiseGradCol {
     TQue<TPosition::VECIN, 2> in_;
     TQue<TPosition::VECIN, 2> factors_;
     TQue<TPosition::VECOUT, 2> out_;
+    TBuf<TPosition::VECCALC> sum_;
 };
 
 } // namespace dcn
