@@ -8,6 +8,7 @@ template <typename T> class Backward {
     static constexpr uint32_t kColumn = 4 * kBatchElements;
 
   public:
+    __aicore__ inline Backward() {}
     __aicore__ inline void Init(TPipe &pipe, GM_ADDR x, GM_ADDR offset, GM_ADDR mask, GM_ADDR grad_col, GM_ADDR grad_x, GM_ADDR grad_offset,
                                 GM_ADDR grad_mask, GM_ADDR tiling) {
         LoadTiling(tiling_, tiling);

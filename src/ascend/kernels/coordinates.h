@@ -14,6 +14,7 @@ constexpr uint32_t kAxes = 2 * kVector;
 
 template <typename T> class Coordinates {
   public:
+    __aicore__ inline Coordinates() {}
     __aicore__ inline void Init(TPipe &pipe, GM_ADDR offset, GM_ADDR mask, const SampleTiling &tiling) {
         tiling_ = tiling;
         offset_ = Global<T>(offset);

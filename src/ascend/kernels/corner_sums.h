@@ -9,6 +9,7 @@ namespace dcn {
 
 class CornerSums {
   public:
+    __aicore__ inline CornerSums() {}
     __aicore__ inline void Init(TPipe &pipe, const SampleTiling &tiling) {
         rows_ = static_cast<uint32_t>(Smaller(2, tiling.height));
         columns_ = static_cast<uint32_t>(Smaller(2, tiling.width));

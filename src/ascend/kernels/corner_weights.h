@@ -8,6 +8,7 @@ namespace dcn {
 
 class CornerWeights {
   public:
+    __aicore__ inline CornerWeights() {}
     __aicore__ inline void Init(TPipe &pipe) {
         pipe.InitBuffer(factors_, 6 * kVector * sizeof(float));
         pipe.InitBuffer(spread_, 4 * kVector * kBlockBytes);

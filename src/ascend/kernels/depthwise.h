@@ -47,6 +47,7 @@ __aicore__ inline Rows WeightShape(const ChannelTile &tile) { return {1, tile.ch
 // A tile of grad, fetched as it lies and turned to [rows][64 channels].
 class GradTile {
   public:
+    __aicore__ inline GradTile() {}
     __aicore__ inline void Init(TPipe &pipe, GM_ADDR grad) {
         grad_ = Global<float>(grad);
         pipe.InitBuffer(turned_, kTileElements * sizeof(float));

@@ -5,6 +5,7 @@ namespace dcn {
 
 template <typename T> class DepthwiseForward {
   public:
+    __aicore__ inline DepthwiseForward() {}
     __aicore__ inline void Init(TPipe &pipe, GM_ADDR col, GM_ADDR weight, GM_ADDR product, GM_ADDR tiling) {
         LoadTiling(t_, tiling);
         col_ = Global<T>(col);

@@ -5,6 +5,7 @@ namespace dcn {
 
 template <typename T> class DepthwiseGradCol {
   public:
+    __aicore__ inline DepthwiseGradCol() {}
     __aicore__ inline void Init(TPipe &pipe, GM_ADDR grad, GM_ADDR weight, GM_ADDR grad_col, GM_ADDR tiling) {
         LoadTiling(t_, tiling);
         weight_ = Global<T>(weight);

@@ -8,6 +8,7 @@ constexpr uint32_t kCarries = 40;
 
 template <typename T> class DepthwiseGradWeight {
   public:
+    __aicore__ inline DepthwiseGradWeight() {}
     __aicore__ inline void Init(TPipe &pipe, GM_ADDR grad, GM_ADDR col, GM_ADDR grad_weight, GM_ADDR tiling) {
         LoadTiling(t_, tiling);
         col_ = Global<T>(col);

@@ -8,6 +8,7 @@ constexpr uint32_t kLevels = 8; // 64^7 runs
 
 template <typename T> class GradBias {
   public:
+    __aicore__ inline GradBias() {}
     __aicore__ inline void Init(TPipe &pipe, GM_ADDR grad_y, GM_ADDR grad_bias, GM_ADDR tiling) {
         LoadTiling(t_, tiling);
         grad_y_ = Global<T>(grad_y);

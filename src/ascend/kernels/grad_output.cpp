@@ -5,6 +5,7 @@ namespace dcn {
 
 template <typename T> class GradOutput {
   public:
+    __aicore__ inline GradOutput() {}
     __aicore__ inline void Init(TPipe &pipe, GM_ADDR grad_y, GM_ADDR grad, GM_ADDR tiling) {
         OutputTiling t;
         LoadTiling(t, tiling);

@@ -5,6 +5,7 @@ namespace dcn {
 
 template <typename T> class LayoutIn {
   public:
+    __aicore__ inline LayoutIn() {}
     __aicore__ inline void Init(TPipe &pipe, GM_ADDR src, GM_ADDR dst, GM_ADDR tiling) {
         LayoutTiling t;
         LoadTiling(t, tiling);

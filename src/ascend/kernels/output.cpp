@@ -5,6 +5,7 @@ namespace dcn {
 
 template <typename T> class Output {
   public:
+    __aicore__ inline Output() {}
     __aicore__ inline void Init(TPipe &pipe, GM_ADDR product, GM_ADDR bias, GM_ADDR y, GM_ADDR tiling) {
         OutputTiling t;
         LoadTiling(t, tiling);

@@ -19,6 +19,7 @@ struct Part {
 
 class Parts {
   public:
+    __aicore__ inline Parts() {}
     __aicore__ inline void Init(const OutputTiling &t) {
         t_ = t;
         width_ = Smaller(kPartColumns, t.chunk.positions);

@@ -5,6 +5,7 @@ namespace dcn {
 
 template <typename T> class Sample {
   public:
+    __aicore__ inline Sample() {}
     __aicore__ inline void Init(TPipe &pipe, GM_ADDR x, GM_ADDR offset, GM_ADDR mask, GM_ADDR col, GM_ADDR tiling) {
         LoadTiling(tiling_, tiling);
         x_ = Global<float>(x);

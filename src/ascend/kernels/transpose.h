@@ -19,6 +19,7 @@ struct Tile {
 
 class Tiles {
   public:
+    __aicore__ inline Tiles() {}
     __aicore__ inline void Init(const LayoutTiling &t) {
         t_ = t;
         flat_ = t.rows == 1;
@@ -56,6 +57,7 @@ class Tiles {
 // Transposes 64x64 tiles of floats by gathering. A barrier of the vector pipe must stand between Init and the first Run.
 class Transposer {
   public:
+    __aicore__ inline Transposer() {}
     __aicore__ inline void Init(TPipe &pipe) {
         pipe.InitBuffer(offsets_, kTileElements * sizeof(int32_t));
         pipe.InitBuffer(index_, kTile * sizeof(int32_t));
