@@ -8,11 +8,11 @@ use crate::common::case::Case;
 use crate::common::problem::Problem;
 use crate::common::reference;
 use crate::common::verify::compare;
+use crate::native;
 use deformconv::abi::*;
 use deformconv::ffi::*;
 use std::ffi::CString;
 use std::path::Path;
-use std::process::Command;
 use std::{env, fs};
 
 /// A machine, in the environment of a process.
@@ -33,7 +33,7 @@ struct Told {
 
 impl Machine<'_> {
     fn ask(&self) -> Told {
-        let mut command = Command::new(env::current_exe().expect("a test knows its path"));
+        let mut command = native::run(&env::current_exe().expect("a test knows its path"));
         command.args(["--exact", "installations::tell", "--ignored", "--nocapture", "--test-threads=1"]);
         command.env_remove("ASCEND_HOME_PATH").env_remove("ASCEND_TOOLKIT_HOME").env_remove("DCN_ASCEND_KERNEL_DIR");
         command.env_remove("LD_LIBRARY_PATH");

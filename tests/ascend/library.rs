@@ -1,9 +1,10 @@
 //! The fake ACL library: compiled from its sources and the kernels' when one of them is newer, linked in variants that
 //! leave symbols out.
 
+use crate::native::{Compiler, Language, compilers, output_of};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::SystemTime;
 use std::{env, fs};
 
@@ -75,7 +76,7 @@ impl Installation {
         let mut command = compiler();
         command.arg("-shared").arg("-o").arg(&fresh).args(objects);
         command.arg(format!("-Wl,--version-script={}", script.display()));
-        run(command);
+        output_of(&mut command);
         fs::rename(fresh, library).expect("files can be replaced");
     }
 }
@@ -110,10 +111,10 @@ fn compile() -> (Vec<PathBuf>, SystemTime) {
             scope.spawn(|| {
                 while let Some(source) = { queue.lock().unwrap().pop() } {
                     let mut command = compiler();
-                    command.args(["-std=c++17", "-O2", "-g1", "-fPIC", "-Wall", "-Wextra", "-c"]);
+                    command.args(["-std=c++17", "-O2", "-g1", "-fPIC", "-c"]);
                     command.arg("-I").arg(root.join("c_tests/ascend_emu"));
                     command.arg(root.join(source)).arg("-o").arg(object(source));
-                    run(command);
+                    output_of(&mut command);
                 }
             });
         }
@@ -124,15 +125,8 @@ fn compile() -> (Vec<PathBuf>, SystemTime) {
 }
 
 fn compiler() -> Command {
-    let target = env!("DCN_TARGET");
-    let mut build = cc::Build::new();
-    build.cpp(true).target(target).host(target).opt_level(2).cargo_metadata(false).no_default_flags(true);
-    build.get_compiler().to_command()
-}
-
-fn run(mut command: Command) {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
+    static COMPILERS: OnceLock<Vec<Compiler>> = OnceLock::new();
+    COMPILERS.get_or_init(|| compilers(Language::Cpp))[0].command()
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {

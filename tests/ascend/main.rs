@@ -1,6 +1,9 @@
 //! The Ascend backend, end to end: deformconv finds a fake CANN by dlopen, whose device runs the AscendC kernels on an
 //! emulator, whose streams run nothing before they are synchronised, and which refuses what CANN would.
 
+#[path = "../native/mod.rs"]
+mod native;
+
 mod device;
 mod fake;
 mod library;

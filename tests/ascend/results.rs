@@ -9,7 +9,7 @@ use crate::common::layout::Layout;
 use crate::common::problem::{Gradients, Problem};
 use crate::common::reference;
 use crate::common::report::report;
-use crate::common::runner::all_gradients;
+use crate::common::runner::{self, all_gradients};
 use crate::common::strategy::{case, for_all};
 use crate::common::values::{Masks, Numbers, Offsets, Random};
 use crate::common::verify::{Worst, compare};
@@ -18,12 +18,21 @@ use proptest::prelude::{Strategy, any};
 /// The dtypes that the device takes.
 pub const DTYPES: [Dtype; 3] = [Dtype::F32, Dtype::F16, Dtype::Bf16];
 
+/// The other backend, as fast as this machine can.
+fn cpu() -> runner::Setup {
+    let isas = runner::isas().0;
+    runner::Setup::plain(isas.into_iter().max().expect("an instruction set"))
+}
+
 /// A problem run forward, y compared.
 fn check_forward(fake: &Fake, case: &Case, setup: Setup, worst: &Worst) -> Result<(), String> {
     let problem = Problem::new(case);
     let y = run::forward(fake, &problem, setup).map_err(|refusal| format!("{refusal:?} {}", fake.violations()))?;
-    worst.add(case.dtype, compare("y", &y, &reference::forward(&problem))?);
-    Ok(())
+    let expected = reference::forward(&problem);
+    worst.add(case.dtype, compare("y", &y, &expected)?);
+    // The CPU backend keeps the same bound.
+    let cpu = runner::forward(&problem, &cpu()).map_err(|refusal| format!("CPU: {refusal:?}"))?;
+    compare("y on the CPU", &cpu, &expected).map(drop)
 }
 
 /// A problem run backward, the gradients that are `wanted` compared.
@@ -37,11 +46,15 @@ fn check_backward(
     let problem = Problem::new(case);
     let mut gradients = problem.gradients();
     let expected = reference::backward(&problem, &gradients.y);
+    let on_cpu = runner::backward(&problem, &cpu()).map_err(|refusal| format!("CPU: {refusal:?}"))?;
     let held = start_from(&mut gradients, accumulate, case.seed);
     run::backward(fake, &problem, &gradients, (wanted, accumulate), setup)
         .map_err(|refusal| format!("{refusal:?} {}", fake.violations()))?;
     for (name, got) in gradients.outputs().into_iter().filter(|(name, _)| wanted & bit(name) != 0) {
         let mut expected = expected.named(name).to_vec();
+        if let Some((_, tensor)) = on_cpu.outputs().into_iter().find(|(of, _)| *of == name) {
+            compare(&format!("{name} on the CPU"), tensor, &expected)?;
+        }
         if let Some((_, values)) = held.iter().find(|(of, _)| *of == name) {
             expected.iter_mut().zip(values).for_each(|(sum, value)| *sum = sum.added_to(*value));
         }
