@@ -1,4 +1,5 @@
-/* What tests tell the fake ACL library, and ask it. Everything else about it is CANN's own interface. */
+/* What tests tell the fake ACL library, and ask it. Everything else about it is CANN's own interface, and the variable
+   FAKE_ACL_SPOIL of the environment, which makes each matrix product wrong in one element. */
 #ifndef FAKE_ACL_CONTROL_H
 #define FAKE_ACL_CONTROL_H
 

@@ -1,6 +1,7 @@
 // aclTensor, aclScalar, and the two matrix products, in plain C++ with the strides given.
 #include "state.hpp"
 
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -98,6 +99,7 @@ aclError start(const Call &call, void *workspace, uint64_t size, void *handle, v
     stream->queue.push_back([=] {
         memset(workspace, 0xA5, size);
         multiply(work.a, work.b, work.out, work.beta, work.alpha);
+        if (getenv("FAKE_ACL_SPOIL") != nullptr) *work.out.at(work.a.dims[0] / 2, work.b.dims[1] / 2) += 1;  // for tests of tests
         State &now = state();
         now.executed++;
         now.trace += "mm " + std::to_string(work.a.dims[0]) + " " + std::to_string(work.a.dims[1]) + " " +

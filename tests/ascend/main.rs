@@ -24,3 +24,4 @@ mod installations;
 mod refusals;
 mod results;
 mod streams;
+mod validation;
