@@ -135,17 +135,9 @@ impl Tensor {
         }
     }
 
-    /// All bits, row major: equal for equal results, whatever their strides. One NaN stands for all that were computed:
-    /// which one comes out depends on the order of an instruction's operands, which is the compiler's choice.
+    /// All bits, row major: equal for equal results, whatever their strides.
     pub fn all_bits(&self) -> Vec<u64> {
-        const NAN: u64 = u64::MAX - 1;
-        let bits = |place: usize| {
-            let bits = self.bits_at(place);
-            // SAFETY: an element of the tensor.
-            let is_nan = unsafe { self.dtype.read(self.memory.at(place)) }.is_nan();
-            if is_nan && !self.are_poison(bits) { NAN } else { bits }
-        };
-        self.places().map(bits).collect()
+        self.places().map(|place| self.bits_at(place)).collect()
     }
 
     fn are_poison(&self, bits: u64) -> bool {
