@@ -56,6 +56,8 @@ pub struct Band {
 
 pub struct BackwardPlan<T: HasKernels> {
     pub problem: Problem,
+    /// Groups of one channel and one output channel, whose products go across channels.
+    pub depthwise: bool,
     pub kernels: &'static Kernels<T::Compute>,
     pub image: Image,
     pub workers: usize,
@@ -81,6 +83,7 @@ impl<T: HasKernels> BackwardPlan<T> {
         let band = Band::new(&channels, g.taps() as usize, g.positions() as usize, positions, size);
         let mut plan = Self {
             problem: *problem,
+            depthwise: g.is_depthwise(),
             kernels,
             image: Image::new::<T>(&problem.x),
             workers: threads,
@@ -89,7 +92,7 @@ impl<T: HasKernels> BackwardPlan<T> {
             channels,
             band,
             weight: WeightCut::new(g, kernels.columns, threads),
-            output_block: OUTPUT_BLOCK.min(g.outputs_per_group() as usize),
+            output_block: OUTPUT_BLOCK.min(channels.outputs),
             scratch: ScratchMap::default(),
             workspace: WorkspaceMap::default(),
         };
@@ -99,7 +102,8 @@ impl<T: HasKernels> BackwardPlan<T> {
     }
 
     pub fn gcol_stride(&self) -> usize {
-        self.channels.panels() * self.kernels.columns + ROW_PADDING
+        // Depthwise, whole panels are written for each tap.
+        (self.channels.panels() + 1) * self.kernels.columns + ROW_PADDING
     }
 
     pub fn col_stride(&self) -> usize {
@@ -108,7 +112,17 @@ impl<T: HasKernels> BackwardPlan<T> {
 
     /// Row distance of a transposed tile of grad_y.
     pub fn grad_y_stride(&self) -> usize {
-        self.output_block + ROW_PADDING
+        self.output_block.next_multiple_of(self.kernels.columns) + ROW_PADDING
+    }
+
+    /// Elements of the packed weights.
+    pub fn packed_len(&self) -> usize {
+        if self.depthwise { self.channels.taps * self.packed_tap() } else { self.channels.packed_len() }
+    }
+
+    /// Depthwise: elements of the packed weights of a tap, with room for a whole panel from any channel on.
+    pub fn packed_tap(&self) -> usize {
+        (self.problem.geometry.c as usize + self.kernels.columns).next_multiple_of(ROW_PADDING)
     }
 
     /// Tiles of an image.
@@ -125,7 +139,8 @@ impl<T: HasKernels> BackwardPlan<T> {
         let positions = self.positions.max(self.weight.depth);
         let mut arena = Arena::default();
         let sampler = SamplerMap::new::<T::Compute>(&mut arena, positions, self.channels.coordinate_slots())?;
-        let grad_y = (self.positions * self.grad_y_stride()).max(self.weight.rows * self.weight.depth);
+        let weight_rows = if self.depthwise { self.col_stride() } else { self.weight.rows };
+        let grad_y = (self.positions * self.grad_y_stride()).max(weight_rows * self.weight.depth);
         Ok(ScratchMap {
             sampler,
             grad_y: arena.take::<T::Compute>(grad_y)?,
@@ -145,7 +160,7 @@ impl<T: HasKernels> BackwardPlan<T> {
         let mut arena = Arena::default();
         let mut each = |size: usize| arena.take_bytes(size.saturating_mul(self.images_in_flight));
         let (images, grad_images, partial) = (each(image_size)?, each(grad_image_size)?, each(partial_size)?);
-        let packed = arena.take::<T::Compute>(self.channels.packed_len())?;
+        let packed = arena.take::<T::Compute>(self.packed_len())?;
         let grad_weight = arena.take::<T::Compute>(self.weight.levels * self.weight.level_len())?;
         let scratch = arena.take_bytes(self.scratch.size * self.workers)?;
         Ok(WorkspaceMap {

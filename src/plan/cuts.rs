@@ -13,6 +13,12 @@ const WEIGHT_ROWS: usize = 512;
 /// Corners remembered where the groups of a unit share them.
 const COORDINATE_SLOTS: usize = 64;
 
+/// Groups of one channel and one output channel (depthwise) are cut as if they were one group: their products go across
+/// channels.
+fn across_groups(g: &Geometry) -> Geometry {
+    if g.is_depthwise() { Geometry { groups: 1, ..*g } } else { *g }
+}
+
 /// The part of a unit that lies in one group: what one matrix product makes.
 #[derive(Clone, Copy, Debug)]
 pub struct Segment {
@@ -43,6 +49,7 @@ pub struct ChannelCut {
 
 impl ChannelCut {
     pub fn new(g: &Geometry, columns: usize) -> Self {
+        let g = &across_groups(g);
         let (taps, per_group) = (g.taps() as usize, g.channels_per_group() as usize);
         let target = (g.c as usize / 4).next_multiple_of(16).clamp(16, 64);
         let block = even_block(per_group, target, 16);
@@ -158,6 +165,7 @@ pub struct WeightCut {
     channel_blocks: usize,
     groups: usize,
     columns: usize,
+    depthwise: bool,
 }
 
 /// One unit of grad_weight.
@@ -171,8 +179,10 @@ pub struct WeightUnit {
 
 impl WeightCut {
     pub fn new(g: &Geometry, columns: usize, threads: usize) -> Self {
+        let depthwise = g.is_depthwise();
+        let g = &across_groups(g);
         let (all_taps, all_channels) = (g.taps() as usize, g.channels_per_group() as usize);
-        let all_rows = g.outputs_per_group() as usize;
+        let all_rows = if depthwise { 1 } else { g.outputs_per_group() as usize };
         let mut channels = even_block(all_channels, WEIGHT_COLUMNS, 16);
         let mut taps = even_block(all_taps, (WEIGHT_COLUMNS / channels).clamp(1, all_taps), 1);
         let rows = even_block(all_rows, WEIGHT_ROWS, 16);
@@ -202,6 +212,7 @@ impl WeightCut {
             channel_blocks: all_channels.div_ceil(channels),
             groups,
             columns,
+            depthwise,
         }
     }
 
@@ -216,9 +227,18 @@ impl WeightCut {
         WeightUnit { group, row_block, tap_block, channel_block }
     }
 
-    /// Columns of a unit, rounded up to whole panels.
+    /// Columns of a unit, rounded up to whole panels; depthwise, those of each tap.
     pub fn padded_width(&self) -> usize {
-        (self.taps * self.channels).next_multiple_of(self.columns)
+        if self.depthwise {
+            self.taps * self.tap_width()
+        } else {
+            (self.taps * self.channels).next_multiple_of(self.columns)
+        }
+    }
+
+    /// Columns from tap to tap, depthwise.
+    pub fn tap_width(&self) -> usize {
+        self.channels.next_multiple_of(self.columns)
     }
 
     /// Elements of the accumulators of a unit.

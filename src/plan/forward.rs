@@ -59,7 +59,7 @@ impl<T: HasKernels> ForwardPlan<T> {
         let samples = g.n as u64 * (g.c * g.taps()) as u64 * g.positions() as u64;
         let work = problem.forward_flops().saturating_add(samples.saturating_mul(SAMPLE_WORK));
         let threads = if work < PARALLEL_WORK { 1 } else { threads };
-        let depthwise = is_depthwise(g);
+        let depthwise = g.is_depthwise();
         let cut = if depthwise { Tiling::depthwise } else { Tiling::new };
         let tiling = cut(g, kernels.rows, kernels.columns, size_of::<T::Compute>(), threads);
         let tiles = (g.positions() as usize).div_ceil(tiling.positions);
@@ -131,9 +131,4 @@ impl<T: HasKernels> ForwardPlan<T> {
         // The caller's workspace may have any alignment.
         Ok(WorkspaceMap { bias, packed, images, image_size, scratch, size: arena.size() + LINE - 1 })
     }
-}
-
-/// Whether every group has one channel and one output channel.
-pub fn is_depthwise(g: &Geometry) -> bool {
-    g.groups > 1 && g.channels_per_group() == 1 && g.outputs_per_group() == 1
 }

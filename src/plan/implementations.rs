@@ -210,7 +210,7 @@ impl<T: HasKernels> Pass<dcn_backward_args> for BackwardPlan<T> {
             workers: self.workers,
             tile_positions: self.positions,
             workspace_size: self.workspace.size,
-            packed_size: HEADER_SIZE + self.channels.packed_len() * size,
+            packed_size: HEADER_SIZE + self.packed_len() * size,
             packed_layout: layout_id(
                 DCN_PASS_BACKWARD,
                 T::DTYPE.name(),

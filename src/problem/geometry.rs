@@ -100,6 +100,11 @@ impl Geometry {
         })
     }
 
+    /// Whether every group has one channel and one output channel.
+    pub fn is_depthwise(&self) -> bool {
+        self.groups > 1 && self.groups == self.c && self.groups == self.o
+    }
+
     /// K: taps of the kernel.
     pub fn taps(&self) -> i64 {
         self.kernel_h * self.kernel_w

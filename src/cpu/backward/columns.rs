@@ -68,6 +68,9 @@ impl<'a, T: HasKernels> Worker<'a, T> {
             let sampler = Sampler::new(run.sampler_input(), &map.sampler, scratch);
             // Kernels work in whole vectors: what is beyond the last position must be a value, whichever.
             clear(scratch.add(map.dots).cast::<T::Compute>(), 4 * map.sampler.stride);
+            if run.plan.depthwise {
+                clear(scratch.add(map.grad_y).cast::<T::Compute>(), run.plan.positions * run.plan.grad_y_stride());
+            }
             Self {
                 run,
                 sampler,
@@ -108,7 +111,11 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                 for segment in cut.segments(unit) {
                     for first_tap in (part.first_tap..part.first_tap + part.taps).step_by(cut.tap_block) {
                         let taps = cut.tap_block.min(cut.taps - first_tap);
-                        self.multiply(tile, &segment, first_tap, taps);
+                        if plan.depthwise {
+                            self.scale(tile, &segment, first_tap, taps);
+                        } else {
+                            self.multiply(tile, &segment, first_tap, taps);
+                        }
                         let columns = Columns {
                             first_tap,
                             taps,
@@ -127,12 +134,13 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         let plan = self.run.plan;
         let (cut, width) = (&plan.channels, plan.kernels.columns);
         let panels = (taps * segment.channels).div_ceil(width);
+        let grad_y = Matrix { data: self.grad_y, stride: plan.grad_y_stride() as isize };
         // SAFETY: blocks of outputs lie within grad_y and the packed weights, panels within gcol.
         unsafe {
             let mut packed = self.run.packed.add(cut.packed_offset(segment, first_tap / cut.tap_block));
             for first in (0..cut.outputs).step_by(plan.output_block) {
                 let outputs = plan.output_block.min(cut.outputs - first);
-                self.transpose_grad_y(tile, segment.group * cut.outputs + first, outputs);
+                transpose_grad_y(self.run, tile, segment.group * cut.outputs + first, outputs, grad_y);
                 for start in (0..outputs).step_by(MAX_CHAIN) {
                     let depth = MAX_CHAIN.min(outputs - start);
                     for panel in 0..panels {
@@ -154,25 +162,27 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         }
     }
 
-    /// A tile of grad_y, positions outside, output channels inside.
-    unsafe fn transpose_grad_y(&mut self, tile: Tile, first: usize, outputs: usize) {
-        let (plan, tensor) = (self.run.plan, &self.run.plan.problem.grad_y);
-        let [sn, so, sh, sw, _] = tensor.strides.map(|stride| stride as isize);
-        let (to, stride) = (self.grad_y, plan.grad_y_stride());
-        // SAFETY: positions and output channels of grad_y; the tile has room for them.
+    /// Depthwise: gcol[positions][taps][channels] = grad_y[positions][channels] * weight[taps][channels].
+    unsafe fn scale(&mut self, tile: Tile, segment: &Segment, first_tap: usize, taps: usize) {
+        let plan = self.run.plan;
+        let width = plan.kernels.columns;
+        let grad_y = Matrix { data: self.grad_y, stride: plan.grad_y_stride() as isize };
+        // SAFETY: channels of grad_y and of the packed weights. What whole panels write behind a tap's last channel, the
+        // next tap overwrites, or lies in the padding.
         unsafe {
-            let from = self.run.tensors.grad_y.offset(tile.n as isize * sn + first as isize * so);
-            if is_planes(tensor) {
-                let planes = Matrix { data: from.add(tile.first), stride: so };
-                let to = Matrix { data: to, stride: stride as isize };
-                return transpose_widening(plan.kernels, [outputs, tile.positions], planes, to);
-            }
-            let out_w = tensor.dims[3] as usize;
-            for p in 0..tile.positions {
-                let (row, column) = ((tile.first + p) / out_w, (tile.first + p) % out_w);
-                let from = from.offset(row as isize * sh + column as isize * sw);
-                for o in 0..outputs {
-                    *to.add(p * stride + o) = (*from.offset(o as isize * so)).to_compute();
+            transpose_grad_y(self.run, tile, segment.first_channel, segment.channels, grad_y);
+            for t in 0..taps {
+                let packed = self.run.packed.add((first_tap + t) * plan.packed_tap() + segment.first_channel);
+                for column in (0..segment.channels).step_by(width) {
+                    (plan.kernels.scale)(&ScaleArgs {
+                        rows: tile.positions,
+                        left: self.grad_y.add(column),
+                        left_stride: plan.grad_y_stride(),
+                        scale: packed.add(column),
+                        acc: self.gcol.add(t * segment.channels + column),
+                        acc_stride: plan.gcol_stride(),
+                        accumulate: false,
+                    });
                 }
             }
         }
@@ -234,5 +244,40 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         let plan = self.run.plan;
         let of_group = deformable_group * plan.problem.geometry.channels_per_deformable_group() as usize;
         channel == of_group.max(plan.channels.first_channel(unit))
+    }
+}
+
+/// A tile of grad_y, positions outside, output channels inside.
+///
+/// # Safety
+///
+/// Tile and output channels exist, and `to` has room for them.
+pub(super) unsafe fn transpose_grad_y<T: HasKernels>(
+    run: &Run<'_, T>,
+    tile: Tile,
+    first: usize,
+    outputs: usize,
+    to: Matrix<*mut T::Compute>,
+) {
+    let tensor = &run.plan.problem.grad_y;
+    let [sn, so, sh, sw, _] = tensor.strides.map(|stride| stride as isize);
+    // SAFETY: positions and output channels of grad_y; the tile has room for them.
+    unsafe {
+        let from = run.tensors.grad_y.offset(tile.n as isize * sn + first as isize * so);
+        if is_planes(tensor) {
+            let planes = Matrix { data: from.add(tile.first), stride: so };
+            return transpose_widening(run.plan.kernels, [outputs, tile.positions], planes, to);
+        }
+        let out_w = tensor.dims[3] as usize;
+        for p in 0..tile.positions {
+            let (row, column) = ((tile.first + p) / out_w, (tile.first + p) % out_w);
+            let from = from.offset(row as isize * sh + column as isize * sw);
+            let to = to.data.offset(p as isize * to.stride);
+            if so == 1 {
+                T::widen(from, to, outputs);
+            } else {
+                (0..outputs as isize).for_each(|o| *to.offset(o) = (*from.offset(o * so)).to_compute());
+            }
+        }
     }
 }

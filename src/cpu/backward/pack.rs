@@ -30,6 +30,11 @@ pub unsafe fn pack<T: HasKernels>(
     to: *mut T::Compute,
     team: &Team,
 ) -> Result<()> {
+    if plan.depthwise {
+        // SAFETY: the caller's promise.
+        unsafe { pack_depthwise(plan, weight, to) };
+        return Ok(());
+    }
     let (job, tap_blocks) = (Pack { plan, weight, to }, plan.channels.tap_blocks());
     share(team, plan.workers, plan.channels.units() * tap_blocks, &|_, unit| {
         for segment in plan.channels.segments(unit / tap_blocks) {
@@ -37,6 +42,26 @@ pub unsafe fn pack<T: HasKernels>(
             unsafe { job.block(&segment, unit % tap_blocks) };
         }
     })
+}
+
+/// Depthwise: [tap][channel], zeros behind the last channel.
+unsafe fn pack_depthwise<T: HasKernels>(plan: &BackwardPlan<T>, weight: *const T, to: *mut T::Compute) {
+    let g = &plan.problem.geometry;
+    let [so, _, si, sj, _] = plan.problem.weight.strides;
+    for tap in 0..plan.channels.taps {
+        let (i, j) = (tap as i64 / g.kernel_w, tap as i64 % g.kernel_w);
+        for channel in 0..plan.packed_tap() {
+            // SAFETY: an element of the weights and of the packed ones.
+            unsafe {
+                let value = if (channel as i64) < g.o {
+                    (*weight.offset((channel as i64 * so + i * si + j * sj) as isize)).to_compute()
+                } else {
+                    T::Compute::ZERO
+                };
+                to.add(tap * plan.packed_tap() + channel).write_unaligned(value);
+            }
+        }
+    }
 }
 
 impl<T: HasKernels> Pack<'_, T> {

@@ -2,8 +2,10 @@
 //! over tiles of positions in order.
 
 use super::super::kernels::*;
+use super::super::layout::Matrix;
 use super::super::sampler::{Columns, Sampler, Tile};
 use super::super::share::share;
+use super::columns::transpose_grad_y;
 use super::outputs::at;
 use super::{Run, clear, store};
 use crate::abi::*;
@@ -37,17 +39,23 @@ impl<T: HasKernels> Run<'_, T> {
     fn weight_unit(&self, number: usize) -> Unit {
         let (g, cut) = (&self.plan.problem.geometry, &self.plan.weight);
         let unit = cut.unit(number);
-        let (outputs, channels) = (g.outputs_per_group() as usize, g.channels_per_group() as usize);
-        let first_row = unit.row_block * cut.rows;
         let first_tap = unit.tap_block * cut.taps;
         let first_channel = unit.channel_block * cut.channels;
+        let taps = cut.taps.min(g.taps() as usize - first_tap);
+        if self.plan.depthwise {
+            let channels = cut.channels.min(g.c as usize - first_channel);
+            let columns = Columns { first_tap, taps, first_channel, channels };
+            return Unit { number, first_output: first_channel, rows: 1, columns };
+        }
+        let (outputs, channels) = (g.outputs_per_group() as usize, g.channels_per_group() as usize);
+        let first_row = unit.row_block * cut.rows;
         Unit {
             number,
             first_output: unit.group * outputs + first_row,
             rows: cut.rows.min(outputs - first_row),
             columns: Columns {
                 first_tap,
-                taps: cut.taps.min(g.taps() as usize - first_tap),
+                taps,
                 first_channel: unit.group * channels + first_channel,
                 channels: cut.channels.min(channels - first_channel),
             },
@@ -84,11 +92,13 @@ impl<T: HasKernels> Run<'_, T> {
                 let tap = unit.columns.first_tap + t;
                 for c in 0..unit.columns.channels {
                     let channel = (unit.columns.first_channel + c) % per_group;
-                    let element = [unit.first_output + r, channel, tap / kernel_w, tap % kernel_w];
+                    let output = unit.first_output + if self.plan.depthwise { c } else { r };
+                    let element = [output, channel, tap / kernel_w, tap % kernel_w];
                     // SAFETY: an element of the accumulators and of the gradient.
                     unsafe {
                         let acc = self.weight_acc(cut.levels - 1, unit.number);
-                        let at_acc = r * cut.padded_width() + t * unit.columns.channels + c;
+                        let tap_width = if self.plan.depthwise { cut.tap_width() } else { unit.columns.channels };
+                        let at_acc = r * cut.padded_width() + t * tap_width + c;
                         let value = if g.n == 0 { T::Compute::ZERO } else { *acc.add(at_acc) };
                         store(value, self.tensors.grad_weight.offset(at(tensor, element)), add);
                     }
@@ -115,6 +125,9 @@ impl<'a, T: HasKernels> Worker<'a, T> {
             let col = scratch.add(map.col).cast();
             // The micro-kernel reads whole panels: what is beyond the last column must be a value, whichever.
             clear::<T::Compute>(col, plan.weight.depth * plan.col_stride());
+            if plan.depthwise {
+                clear::<T::Compute>(scratch.add(map.grad_y).cast(), plan.weight.depth * plan.col_stride());
+            }
             let sampler = Sampler::new(run.sampler_input(), &map.sampler, scratch);
             Self { run, sampler, grad_y: scratch.add(map.grad_y).cast(), col }
         }
@@ -134,7 +147,12 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                 self.sampler.place(tile);
                 let pixels = self.run.images.pixels(n, slot);
                 self.sampler.sample(pixels, &unit.columns, self.col, plan.col_stride());
-                self.multiply(unit, tile, !number.is_multiple_of(MAX_CHAIN));
+                let accumulate = !number.is_multiple_of(MAX_CHAIN);
+                if plan.depthwise {
+                    self.column_dots(unit, tile, accumulate);
+                } else {
+                    self.multiply(unit, tile, accumulate);
+                }
                 let last = number + 1 == tiles * plan.problem.geometry.n as usize;
                 if plan.weight.levels > 1 && (last || (number + 1).is_multiple_of(MAX_CHAIN)) {
                     self.carry(unit, number >= MAX_CHAIN);
@@ -162,6 +180,32 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                     acc_stride: plan.weight.padded_width(),
                     accumulate,
                 });
+            }
+        }
+    }
+
+    /// Depthwise: acc[taps][channels] += sum over positions of grad_y[positions][channels] * col[positions][taps][channels].
+    unsafe fn column_dots(&mut self, unit: &Unit, tile: Tile, accumulate: bool) {
+        let (plan, width) = (self.run.plan, self.run.plan.kernels.columns);
+        let (channels, stride) = (unit.columns.channels, plan.col_stride());
+        // SAFETY: channels of grad_y, of the im2col tile and of the unit's accumulators; what whole panels read behind the
+        // last channel is in the padding, and so is what becomes of it.
+        unsafe {
+            let grad_y = Matrix { data: self.grad_y, stride: stride as isize };
+            transpose_grad_y(self.run, tile, unit.columns.first_channel, channels, grad_y);
+            let acc = self.run.weight_acc(0, unit.number);
+            for t in 0..unit.columns.taps {
+                for column in (0..channels).step_by(width) {
+                    (plan.kernels.column_dots)(&ColumnDotsArgs {
+                        rows: tile.positions,
+                        left: self.grad_y.add(column),
+                        left_stride: stride,
+                        right: self.col.add(t * channels + column),
+                        right_stride: stride,
+                        acc: acc.add(t * plan.weight.tap_width() + column),
+                        accumulate,
+                    });
+                }
             }
         }
     }
