@@ -6,6 +6,7 @@
 
 pub mod case;
 pub mod dtype;
+pub mod effort;
 pub mod executor;
 pub mod layout;
 pub mod memory;

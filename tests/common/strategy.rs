@@ -2,6 +2,7 @@
 
 use super::case::{Case, Layouts};
 use super::dtype::Dtype;
+use super::effort;
 use super::executor::Host;
 use super::layout::{Layout, Strided};
 use super::runner::{Setup, Threads, Workspace};
@@ -168,9 +169,13 @@ pub fn setup() -> impl Strategy<Value = Setup> {
     })
 }
 
-/// Runs `test` on `cases` random values (or as many as PROPTEST_CASES says), and shrinks what fails.
+/// Runs `test` on `cases` random values (or as many as PROPTEST_CASES says, or the share that [`effort`] allows), and
+/// shrinks what fails.
 pub fn for_all<S: Strategy>(cases: u32, strategy: S, test: impl Fn(S::Value) -> Result<(), String>) {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(cases);
+    let cases = std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or_else(|| effort::cases(cases));
     let config = Config { cases, failure_persistence: None, max_shrink_time: 15_000, ..Config::default() };
     let outcome = TestRunner::new(config).run(&strategy, |value| test(value).map_err(TestCaseError::fail));
     if let Err(failure) = outcome {

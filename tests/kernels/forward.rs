@@ -1,0 +1,223 @@
+//! The kernels of the forward pass.
+
+use super::Trial;
+use super::operand::Operand;
+use super::values::{Random, Value, magnitude};
+use deformconv::cpu::kernels::*;
+
+/// Sets of `sets` corners for each of some positions.
+pub struct CornerArrays<T> {
+    pub index: Operand<i32>,
+    pub weight: Operand<T>,
+    pub fraction: Operand<T>,
+}
+
+impl<T: Value> CornerArrays<T> {
+    /// Of poison, with room for so many positions.
+    pub fn new(trial: &mut Trial<T>, room: usize) -> Self {
+        let stride = trial.stride(room);
+        Self {
+            index: Operand::new([4, room], stride, trial.place),
+            weight: Operand::new([4, room], stride, trial.place),
+            fraction: Operand::new([3, room], stride, trial.place),
+        }
+    }
+
+    /// Anywhere in an image of so many pixels, and now and then outside.
+    pub fn random(trial: &mut Trial<T>, positions: usize, pixels: usize, finite: bool) -> Self {
+        let empty = Self::new(trial, positions);
+        let random = &mut trial.random;
+        let index = |random: &mut Random| if random.one_in(4) { -1 } else { random.below(pixels) as i32 };
+        Self {
+            index: empty.index.filled(|_, _| index(random)),
+            weight: empty.weight.filled(|_, _| random.number(finite)),
+            fraction: empty.fraction,
+        }
+    }
+
+    /// The same corners, weighing their magnitudes.
+    pub fn magnitudes(&self, trial: &Trial<T>) -> Self {
+        Self {
+            index: self.index.map(trial.place, |index| index),
+            weight: self.weight.map(trial.place, magnitude),
+            fraction: self.fraction.map(trial.place, magnitude),
+        }
+    }
+
+    pub fn arguments(&self) -> Corners<T> {
+        Corners {
+            index: self.index.pointer(),
+            weight: self.weight.pointer(),
+            fraction: self.fraction.pointer(),
+            stride: self.index.stride,
+        }
+    }
+}
+
+/// Offsets that lead to every side of the image's border and far beyond.
+fn offset<T: Value>(random: &mut Random, size: i32) -> T {
+    let far = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e30, -1e30, 3e9, -3e9, -0.0];
+    match random.below(8) {
+        0 => T::from_f64(far[random.below(far.len())]),
+        1 => T::from_f64((random.below(9) as f64 - 4.0) / 2.0),
+        2 => T::from_f64(f64::from(size) - 3.0 + random.below(12) as f64 / 4.0),
+        3 => random.between(-f64::from(size) - 2.0, f64::from(size) + 2.0),
+        _ => random.between(-3.0, 3.0),
+    }
+}
+
+pub fn coordinates<T: Value>(trial: &mut Trial<T>) {
+    let (positions, place) = (trial.positions(), trial.place);
+    let room = positions + POSITION_PADDING - 1;
+    let [height, width] = [[1, 1], [5, 9], [1, 40], [33, 17], [46_340, 46_340]][trial.random.below(5)];
+    let random = &mut trial.random;
+    let row = |value: &mut dyn FnMut() -> T| {
+        let values: Vec<T> = (0..positions).map(|_| value()).collect();
+        Operand::new([1, room], room, place).filled(|_, p| *values.get(p).unwrap_or(&T::from_f64(f64::NAN)))
+    };
+    let base_y = row(&mut || T::from_f64(random.below(height as usize + 3) as f64 - 1.0));
+    let base_x = row(&mut || T::from_f64(random.below(width as usize + 3) as f64 - 1.0));
+    let offset_y = row(&mut || offset(random, height));
+    let offset_x = row(&mut || offset(random, width));
+    let mask = row(&mut || random.number(false));
+    let [tap_y, tap_x] = [0, 1].map(|_| T::from_f64(random.below(5) as f64));
+    let [got, expected] = [0, 1].map(|_| CornerArrays::<T>::new(trial, room));
+    for (kernels, corners) in [(trial.kernels, &got), (trial.scalar, &expected)] {
+        let args = CoordinatesArgs {
+            positions,
+            base_y: base_y.pointer(),
+            base_x: base_x.pointer(),
+            tap_y,
+            tap_x,
+            offset_y: offset_y.pointer(),
+            offset_x: offset_x.pointer(),
+            mask: mask.pointer(),
+            height,
+            width,
+            corners: corners.arguments(),
+        };
+        // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
+        unsafe { (kernels.coordinates)(&args) };
+    }
+    got.index.assert_same(|k, p| expected.index.get(k, p), positions, "index");
+    got.weight.assert_same(|k, p| expected.weight.get(k, p), positions, "weight");
+    got.fraction.assert_same(|k, p| expected.fraction.get(k, p), positions, "fraction");
+}
+
+pub fn sample<T: Value>(trial: &mut Trial<T>) {
+    let (positions, channels, place) = (trial.positions(), trial.channels(), trial.place);
+    let pixels = 1 + trial.random.below(12);
+    let finite = !trial.number.is_multiple_of(4);
+    let corners = CornerArrays::random(trial, positions, pixels, finite);
+    let (pixel_stride, col_stride) = (trial.stride(channels), trial.stride(channels));
+    let image = Operand::new([pixels, channels], pixel_stride, place).filled(|_, _| trial.random.number(finite));
+    let run = |kernels: &Kernels<T>, corners: &CornerArrays<T>, image: &Operand<T>| {
+        let col = Operand::new([positions, channels], col_stride, place);
+        let args = SampleArgs {
+            positions,
+            channels,
+            corners: corners.arguments(),
+            image: image.pointer(),
+            pixel_stride,
+            col: col.pointer(),
+            col_stride,
+        };
+        // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
+        unsafe { (kernels.sample)(&args) };
+        col
+    };
+    let (got, expected) = (run(trial.kernels, &corners, &image), run(trial.scalar, &corners, &image));
+    let magnitudes = run(trial.scalar, &corners.magnitudes(trial), &image.map(place, magnitude));
+    got.assert_close(&expected, &magnitudes, 4, "col");
+}
+
+pub fn multiply<T: Value>(trial: &mut Trial<T>) {
+    let (rows, place, columns) = (trial.positions(), trial.place, trial.kernels.columns);
+    let depth = if trial.number.is_multiple_of(16) { 256 } else { 1 + trial.random.below(20) };
+    let finite = !trial.number.is_multiple_of(4);
+    let accumulate = trial.random.one_in(2);
+    let scalar_columns = trial.scalar_columns();
+    let left_stride = trial.stride(depth);
+    let left = Operand::new([rows, depth], left_stride, place).filled(|_, _| trial.random.number(finite));
+    let right_stride = trial.stride(columns);
+    let behind = trial.random.below(size_of::<T>());
+    let right = Operand::unaligned([depth, columns], right_stride, place, behind);
+    let right = right.filled(|_, _| trial.random.number(finite));
+    let acc_stride = trial.stride(columns);
+    let acc = Operand::new([rows, columns], acc_stride, place);
+    let acc = if accumulate { acc.filled(|_, _| trial.random.number(finite)) } else { acc };
+
+    let arguments = |left: &Operand<T>, right: &Operand<T>, acc: &Operand<T>| MultiplyArgs {
+        rows,
+        depth,
+        left: left.pointer(),
+        left_stride,
+        right: right.pointer(),
+        right_stride: right.stride,
+        acc: acc.pointer(),
+        acc_stride: acc.stride,
+        accumulate,
+    };
+    let scalar = |change: fn(T) -> T| {
+        let widened = |operand: &Operand<T>| operand.widened(scalar_columns, T::ZERO, place, change);
+        let (left, right, acc) = (left.map(place, change), widened(&right), widened(&acc));
+        for first in (0..scalar_columns).step_by(trial.scalar.columns) {
+            let args = arguments(&left, &right, &acc);
+            // SAFETY: the operands are what the arguments say, for the columns of one panel.
+            unsafe {
+                let args = MultiplyArgs { right: args.right.add(first), acc: args.acc.add(first), ..args };
+                (trial.scalar.multiply)(&args);
+            }
+        }
+        acc
+    };
+    let (expected, magnitudes) = (scalar(|value| value), scalar(magnitude));
+    // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
+    unsafe { (trial.kernels.multiply)(&arguments(&left, &right, &acc)) };
+    acc.assert_close(&expected, &magnitudes, depth + 1, "acc");
+}
+
+pub fn store_planes<T: Value>(trial: &mut Trial<T>) {
+    let (positions, place) = (trial.positions(), trial.place);
+    let columns = 1 + trial.number % trial.kernels.columns;
+    let random = &mut trial.random;
+    let acc = Operand::new([positions, trial.kernels.columns], trial.kernels.columns, place);
+    let acc = acc.filled(|_, _| random.number(false));
+    let bias = Operand::row((0..trial.kernels.columns).map(|_| random.number(false)), place);
+    let plane_stride = trial.stride(positions);
+    let y = Operand::new([columns, positions], plane_stride, place);
+    let upside_down = trial.random.one_in(2);
+    let args = StorePlanesArgs {
+        positions,
+        columns,
+        acc: acc.pointer(),
+        bias: bias.pointer(),
+        y: if upside_down { y.row_pointer(columns - 1) } else { y.pointer() },
+        plane_stride: if upside_down { -(plane_stride as isize) } else { plane_stride as isize },
+    };
+    // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
+    unsafe { (trial.kernels.store_planes)(&args) };
+    let column = |row: usize| if upside_down { columns - 1 - row } else { row };
+    y.assert_same(|row, p| acc.get(p, column(row)) + bias.get(0, column(row)), positions, "y");
+}
+
+pub fn planes_to_pixels<T: Value>(trial: &mut Trial<T>) {
+    let (channels, place) = (trial.channels(), trial.place);
+    let pixels = trial.positions() + 64 * trial.random.below(3);
+    let (plane_stride, pixel_stride) = (trial.stride(pixels), trial.stride(channels));
+    let planes = Operand::new([channels, pixels], plane_stride, place).filled(|_, _| trial.random.number(false));
+    let to = Operand::new([pixels, channels], pixel_stride, place);
+    let upside_down = trial.random.one_in(2);
+    let args = TransposeArgs {
+        channels,
+        pixels,
+        planes: if upside_down { planes.row_pointer(channels - 1) } else { planes.pointer() },
+        plane_stride: if upside_down { -(plane_stride as isize) } else { plane_stride as isize },
+        to: to.pointer(),
+        pixel_stride,
+    };
+    // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
+    unsafe { (trial.kernels.planes_to_pixels)(&args) };
+    let plane = |c: usize| if upside_down { channels - 1 - c } else { c };
+    to.assert_same(|p, c| planes.get(plane(c), p), channels, "pixels");
+}
