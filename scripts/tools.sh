@@ -30,6 +30,14 @@ need() {
     }
 }
 
+# need_file <path, maybe a pattern> <Debian package>: true if there is such a file in the end.
+need_file() {
+    compgen -G "$1" >/dev/null || { apt_install "$2" && compgen -G "$1" >/dev/null; } || {
+        echo "$1 is missing; on Debian: apt-get install $2"
+        return 1
+    }
+}
+
 need_cargo() {
     have cargo || PATH=$PATH:$HOME/.cargo/bin
     have cargo || {

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Runs every AVX-512 kernel against the scalar one, and whole problems, on the processor model of Bochs: for machines that
+# have no AVX-512. With `where-missing`, only there.
+set -euo pipefail
+. "$(dirname "$0")/tools.sh"
+need_cargo
+
+if [ "$(uname -m)" != x86_64 ]; then
+    did_not_run "AVX-512 under Bochs" "the library for $(uname -m) has none"
+    exit
+fi
+if [ "${1:-}" = where-missing ] && grep -q 'avx512f.*avx512dq.*avx512bw.*avx512vl' /proc/cpuinfo; then
+    echo "AVX-512 ran in the tests above, on this processor: $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1)"
+    exit
+fi
+need bochs bochs && need xorriso xorriso && need cpio cpio && need strip binutils && need script bsdutils &&
+    need_file /usr/share/bochs/BIOS-bochs-latest bochsbios && need_file /usr/share/bochs/VGABIOS-lgpl-latest vgabios &&
+    need_file "/usr/lib/*/bochs/plugins/libbx_term_gui.so" bochs-term &&
+    need_file /usr/lib/ISOLINUX/isolinux.bin isolinux &&
+    need_file /usr/lib/syslinux/modules/bios/ldlinux.c32 syslinux-common &&
+    kernel=$(scripts/bochs/kernel.sh) || {
+    did_not_run "AVX-512" "this processor has none, and Bochs or a kernel for it cannot be had"
+    exit
+}
+
+mkdir -p "$BUILD/bochs"
+programs=$BUILD/bochs/programs
+rm -rf "$programs"
+mkdir "$programs"
+cargo test --locked --no-run --test kernels --test forward --test backward 2>&1 |
+    sed -n 's/.*Executable tests\/\([a-z]*\).* (\(.*\))$/\1 \2/p' |
+    while read -r test binary; do ln -s "$(realpath "$binary")" "$programs/$test"; done
+
+cat >"$BUILD/bochs/commands" <<'END'
+DCN_TEST_PERCENT=25
+/kernels --test-threads=1
+DCN_TEST_PERCENT=4
+/forward --test-threads=1 --exact random_problems_in_f32 random_problems_in_f64
+/backward --test-threads=1 --exact random_problems_in_f32 random_problems_in_f64
+END
+started=$SECONDS
+LIMIT=${LIMIT:-300} scripts/bochs/run.sh "$kernel" "$BUILD/bochs/commands" "$programs"/*
+echo "AVX-512 ran under $(dpkg-query -Wf 'Bochs ${Version}' bochs), model corei7_skylake_x, in $((SECONDS - started)) s"
