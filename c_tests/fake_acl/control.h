@@ -40,6 +40,8 @@ void fake_set_soc(const char *name);
 /* At most 8; those from `count` on do not exist. */
 void fake_set_devices(uint32_t count);
 void fake_set_vector_cores(uint32_t count);
+/* Lets matrix products ask for so many bytes more than they do at first. */
+void fake_set_product_workspace(uint64_t more);
 
 #ifdef __cplusplus
 }

@@ -38,7 +38,7 @@ int64_t product(const std::vector<int64_t> &dims) {
 // What a plan may not rely on: a size that depends on all dimensions, and not only by growing.
 uint64_t workspace_size(const Tensor &a, const Tensor &b) {
     const uint64_t m = a.dims[0], k = a.dims[1], n = b.dims[1];
-    return (m + n + k) * 4 + (n % 64 != 0 ? 4096 : 0) + (m % 16 != 0 ? 2048 : 0);
+    return (m + n + k) * 4 + (n % 64 != 0 ? 4096 : 0) + (m % 16 != 0 ? 2048 : 0) + state().more_workspace;
 }
 
 void multiply(const Tensor &a, const Tensor &b, const Tensor &out, float beta, float alpha) {

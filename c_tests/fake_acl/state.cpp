@@ -169,6 +169,11 @@ void fake_set_devices(uint32_t count) {
     state().devices = count < kMostDevices ? count : kMostDevices;
 }
 
+void fake_set_product_workspace(uint64_t more) {
+    Lock lock(state().mutex);
+    state().more_workspace = more;
+}
+
 void fake_set_vector_cores(uint32_t count) {
     Lock lock(state().mutex);
     state().vector_cores = count;

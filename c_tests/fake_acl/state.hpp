@@ -44,6 +44,7 @@ struct State {
     std::string soc = "Ascend910B3";
     uint32_t devices = 1;
     uint32_t vector_cores = 40;
+    uint64_t more_workspace = 0;
 
     std::map<uintptr_t, Allocation> memory;  // by address of the first byte
     std::set<Stream *> streams;

@@ -19,7 +19,9 @@ use std::sync::Arc;
 pub fn backward(problem: &Problem, context: &Context) -> Result<Box<Backward>> {
     plan::check(problem)?;
     let device = Device::current(context.ascend_device)?;
-    Ok(Box::new(BackwardPlan::new(problem, device)?))
+    let plan = BackwardPlan::new(problem, device)?;
+    run::log_choice(context, "backward", problem);
+    Ok(Box::new(plan))
 }
 
 struct BackwardPlan {

@@ -18,7 +18,9 @@ use std::sync::Arc;
 pub fn forward(problem: &Problem, context: &Context) -> Result<Box<Forward>> {
     plan::check(problem)?;
     let device = Device::current(context.ascend_device)?;
-    Ok(Box::new(ForwardPlan::new(problem, device)?))
+    let plan = ForwardPlan::new(problem, device)?;
+    run::log_choice(context, "forward", problem);
+    Ok(Box::new(plan))
 }
 
 struct ForwardPlan {

@@ -5,10 +5,11 @@ use super::launch::{Matrix, Scratch, Stream, product_scratch};
 use super::plan::{Map, Product, Shared};
 use super::tiling::Chunk;
 use crate::abi::*;
+use crate::context::Context;
 use crate::error::Result;
-use crate::plan::implementations::Facts;
+use crate::plan::implementations::{Facts, shape};
 use crate::plan::packed::layout_id;
-use crate::problem::DType;
+use crate::problem::{DType, Problem};
 use std::ffi::c_void;
 
 pub type Address = *mut c_void;
@@ -156,6 +157,10 @@ pub unsafe fn multiply_col(
         }
     }
     Ok(())
+}
+
+pub fn log_choice(context: &Context, pass: &str, problem: &Problem) {
+    context.log.line(DCN_LOG_DISPATCH, || format!("plan,{pass},ascend,chosen,{}", shape(problem)));
 }
 
 /// What is known of a planned pass.

@@ -96,3 +96,24 @@ fn of_a_backward_run() {
         assert_eq!(fake.violations(), "");
     }
 }
+
+/// What CANN asks for may depend on what is known only later; then there is no room for it.
+#[test]
+fn of_a_product_that_asks_for_more_workspace_than_it_did() {
+    let fake = Fake::take();
+    let (stream, problem) = (Stream::new(&fake), Problem::new(&Case::default()));
+    let plan = Plan::new(&problem.descriptor, 0).unwrap();
+    let run = Forward::new(&plan, &stream, &problem);
+    // SAFETY: a plain call.
+    unsafe { (fake.functions.fake_set_product_workspace)(1 << 20) };
+    let refusal = plan.forward(&run.args()).unwrap_err();
+    assert_eq!(refusal.status, DCN_ERROR_BACKEND);
+    assert!(refusal.message.starts_with("aclnnMm asks for 10"), "{refusal:?}");
+    assert!(refusal.message.ends_with(" as told at plan creation"), "{refusal:?}");
+    // SAFETY: a plain call.
+    unsafe { (fake.functions.fake_set_product_workspace)(0) };
+    plan.forward(&run.args()).unwrap();
+    assert_eq!(stream.synchronise(), 0);
+    drop((run, stream));
+    fake.assert_clean();
+}

@@ -49,6 +49,7 @@ functions! {
     fake_set_soc: fn(*const c_char),
     fake_set_devices: fn(u32),
     fake_set_vector_cores: fn(u32),
+    fake_set_product_workspace: fn(u64),
     emu_set_block_order: fn(u64),
     emu_set_max_keeps_nan: fn(c_int),
 }
@@ -79,6 +80,7 @@ impl Fake {
         unsafe {
             (functions.fake_set_devices)(8);
             (functions.fake_set_vector_cores)(40);
+            (functions.fake_set_product_workspace)(0);
             (functions.emu_set_block_order)(0);
             (functions.emu_set_max_keeps_nan)(1);
             assert_eq!((functions.aclrtSetDevice)(0), 0);
