@@ -8,7 +8,7 @@ use crate::error::{Error, Result, require};
 
 /// A line for a backend that is ready, or why it is not.
 pub fn status() -> Result<String> {
-    let acl = acl()?;
+    let acl = acl().map_err(unavailable)?;
     let devices = device_count(&acl).map_err(unavailable)?;
     require(devices > 0, || {
         Error::new(DCN_ERROR_BACKEND_UNAVAILABLE, "CANN is there, but aclrtGetDeviceCount tells of no device")

@@ -166,6 +166,22 @@ fn several_slabs_and_chunks() {
     assert_eq!((count("dcn_layout_in_f32"), count("dcn_sample_f32")), (3, 6), "{trace:#?}");
 }
 
+/// Gradients of the second slab go where they belong, and its share of grad_weight is added to that of the first.
+#[test]
+fn several_slabs_backward() {
+    let fake = Fake::take();
+    let case =
+        Case { n: 2, c: 1024, o: 2, h: 72, w: 64, kernel: [1, 2], stride: [24, 16], bias: None, ..Case::default() };
+    let case = Case { pad_before: [0, 0], pad_after: [0, 0], masks: Masks::Signed, offsets: Offsets::Small, ..case };
+    check_backward(&fake, &case, (u32::MAX, 0), Setup::default(), &Worst::default()).unwrap();
+    fake.assert_clean();
+    let trace = fake.trace();
+    let count = |what: &str| trace.iter().filter(|line| line.starts_with(what)).count();
+    // x of each slab and the weights come in; grad_x of each slab and grad_weight go home.
+    let counts = [count("kernel dcn_layout_in"), count("kernel dcn_layout_out"), count("memset")];
+    assert_eq!(counts, [3, 3, 2], "{trace:#?}");
+}
+
 #[test]
 fn an_empty_batch() {
     for dtype in DTYPES {
