@@ -35,10 +35,10 @@ int64_t product(const std::vector<int64_t> &dims) {
     return product;
 }
 
-// What a plan may not rely on: a size that depends on all dimensions, and not only by growing.
-uint64_t workspace_size(const Tensor &a, const Tensor &b) {
+// What a plan may not rely on: a size that depends on all dimensions and on the operator, and not only by growing.
+uint64_t workspace_size(const Tensor &a, const Tensor &b, bool adds) {
     const uint64_t m = a.dims[0], k = a.dims[1], n = b.dims[1];
-    return (m + n + k) * 4 + (n % 64 != 0 ? 4096 : 0) + (m % 16 != 0 ? 2048 : 0) + state().more_workspace;
+    return (m + n + k) * 4 + (adds ? 8192 : 0) + (n % 64 != 0 ? 4096 : 0) + (m % 16 != 0 ? 2048 : 0) + state().more_workspace;
 }
 
 void multiply(const Tensor &a, const Tensor &b, const Tensor &out, float beta, float alpha) {
@@ -67,7 +67,7 @@ aclError prepare(const Call &call, const Tensor *a, const Tensor *b, const Tenso
     if (!known(a) || !known(b) || !known(out)) return call.violation("an operand does not exist");
     if (precision != 0) return call.violation("cubeMathType is not 0: f32 would not stay f32");
     if (a->dims[1] != b->dims[0] || out->dims[0] != a->dims[0] || out->dims[1] != b->dims[1]) return call.violation("the sizes do not fit");
-    Executor *const made = new Executor{{a, b, out}, *a, *b, *out, beta, alpha, workspace_size(*a, *b), false};
+    Executor *const made = new Executor{{a, b, out}, *a, *b, *out, beta, alpha, workspace_size(*a, *b, beta != 0), false};
     state().executors.insert(made);
     *size = made->workspace;
     *executor = made;
