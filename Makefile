@@ -11,7 +11,8 @@ export PREFIX LIBDIR INCLUDEDIR DESTDIR
 LIBRARY := $(or $(CARGO_TARGET_DIR),target)/release/libdeformconv.so
 SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src -type f)
 
-.PHONY: help lib demo test test-python-full bench bench-peers install uninstall fmt lint clean
+.PHONY: help lib demo test test-python-full test-avx512 ascend-kernels ascend-check ascend-validate bench bench-peers \
+    install uninstall fmt lint clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
@@ -26,6 +27,18 @@ test: ## run everything that tests this library, and say what ran and what did n
 
 test-python-full: ## install PyTorch and torchvision below build/, and test the Python package with them
 	@scripts/test-python.sh full
+
+test-avx512: ## run the AVX-512 kernels and whole problems, under the Bochs emulator where the processor has no AVX-512
+	@scripts/test-avx512.sh
+
+ascend-kernels: ## build the Ascend kernels (needs CANN; SOC_VERSION names the SoC)
+	@scripts/ascend-kernels.sh
+
+ascend-check: ## check the Ascend kernels' syntax against CANN's headers, where there are any
+	@scripts/ascend-check.sh
+
+ascend-validate: ## on an Ascend machine: build the kernels, compare with the CPU, time both passes
+	@scripts/ascend-validate.sh
 
 bench: ## measure the library on this machine (ARGS="--case s2 --threads 1"; benches/README.md)
 	@scripts/bench.sh $(ARGS)
