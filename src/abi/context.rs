@@ -73,8 +73,8 @@ pub struct dcn_logger {
 pub struct dcn_context_config {
     /// sizeof(dcn_context_config).
     pub struct_size: usize,
-    /// Threads a call may use, its own included; 1 = none but the caller's; 0 = all this process may use (affinity,
-    /// cgroup quota), at most DCN_NUM_THREADS of the environment. Not used where there is an executor.
+    /// Threads a call may use, at most 4096; 1 = none but the caller's; 0 = all this process may use (affinity, cgroup
+    /// quota), at most DCN_NUM_THREADS of the environment. Not used where there is an executor.
     pub num_threads: i32,
     /// Ascend: 0 = the device current when the plan is made; k > 0 = device k-1, which must be current.
     pub ascend_device: i32,

@@ -104,7 +104,7 @@ impl Plan {
     ///
     /// The pointers must be NULL or cover what the problem describes, and the workspace its size.
     pub unsafe fn forward(&self, args: &dcn_forward_args) -> Result<()> {
-        self.logged("forward", || {
+        self.logged("forward", self.forward.as_deref().map(Pass::facts), || {
             let pass = self.forward_pass()?;
             arguments::check_forward(&self.problem, &pass.facts(), args)?;
             let buffers = (args.packed_weight, args.workspace);
@@ -117,7 +117,7 @@ impl Plan {
     ///
     /// As [`Plan::forward`].
     pub unsafe fn backward(&self, args: &dcn_backward_args) -> Result<()> {
-        self.logged("backward", || {
+        self.logged("backward", self.backward.as_deref().map(Pass::facts), || {
             let pass = self.backward_pass()?;
             arguments::check_backward(&self.problem, &pass.facts(), args)?;
             let buffers = (args.packed_weight, args.workspace);
@@ -151,14 +151,13 @@ impl Plan {
     }
 
     /// Logs how a run went.
-    fn logged(&self, pass: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
+    fn logged(&self, pass: &str, facts: Option<Facts>, run: impl FnOnce() -> Result<()>) -> Result<()> {
         let log = &self.context.log;
         let start = log.wants(DCN_LOG_PROFILE).then(Instant::now);
         let outcome = run();
         match &outcome {
             Err(Error { status, message }) => log.line(DCN_LOG_ERROR, || format!("{pass},{status},{message}")),
             Ok(()) => log.line(DCN_LOG_PROFILE, || {
-                let facts = self.forward.as_deref().map(Pass::facts).or(self.backward.as_deref().map(Pass::facts));
                 let kernel = facts.map_or("".into(), |facts| facts.kernel.to_string_lossy());
                 let time = start.map_or(0.0, |start| start.elapsed().as_secs_f64() * 1e3);
                 format!("{pass},{kernel},{},{time:.3} ms", implementations::shape(&self.problem))

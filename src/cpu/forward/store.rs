@@ -1,0 +1,98 @@
+//! From the accumulators of a tile to y: bias added, rounded once, in y's own layout.
+
+use super::tile::Worker;
+use crate::cpu::element::Compute;
+use crate::cpu::kernels::*;
+use crate::cpu::sampler::Tile;
+use crate::plan::maps::Output;
+
+/// Most columns of a panel, of any kernel.
+const MAX_COLUMNS: usize = 32;
+/// Positions that are converted at a time where y is stored in half precision.
+const BLOCK_POSITIONS: usize = 96;
+
+impl<T: HasKernels> Worker<'_, T> {
+    /// Writes one panel of output channels, with bias.
+    pub(super) unsafe fn store(&mut self, tile: Tile, group: usize, panel: usize, slot: usize) {
+        let plan = self.run.plan;
+        let (tiling, y) = (&plan.tiling, &plan.problem.y);
+        let per_group = plan.packed_geometry().outputs_per_group() as usize;
+        let columns = tiling.columns.min(per_group - panel * tiling.columns);
+        let o = (group * per_group + panel * tiling.columns) as isize;
+        let [sn, so, sh, sw, _] = y.strides.map(|stride| stride as isize);
+        // SAFETY: the output channels and positions exist in y, the panel in the accumulators and in the bias.
+        unsafe {
+            let acc = self.acc(tiling.levels - 1, slot);
+            let bias = self.run.bias.add((group * tiling.panels + panel) * tiling.columns);
+            let channels = self.run.tensors.y.offset(tile.n as isize * sn + o * so);
+            let target = channels.offset(match plan.output {
+                Output::Pixels { stride } => tile.first as isize * stride,
+                Output::Planes | Output::Strided => tile.first as isize,
+            });
+            match plan.output {
+                Output::Planes => self.store_planes((acc, bias), [tile.positions, columns], target, so),
+                Output::Pixels { stride } => self.store_pixels((acc, bias), [tile.positions, columns], target, stride),
+                Output::Strided => {
+                    let out_w = y.dims[3] as usize;
+                    for p in 0..tile.positions {
+                        let (row, column) = ((tile.first + p) / out_w, (tile.first + p) % out_w);
+                        let to = channels.offset(row as isize * sh + column as isize * sw);
+                        for k in 0..columns {
+                            let value = *acc.add(p * tiling.columns + k) + *bias.add(k);
+                            *to.offset(k as isize * so) = T::from_compute(value.canonical());
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// A panel to planes of y, `plane_stride` apart.
+    unsafe fn store_planes(
+        &self,
+        (acc, bias): (*const T::Compute, *const T::Compute),
+        [positions, columns]: [usize; 2],
+        to: *mut T,
+        plane_stride: isize,
+    ) {
+        let store = self.run.plan.kernels.store_planes;
+        // SAFETY: the caller names a panel and its place in y; blocks on the stack lie within their array.
+        unsafe {
+            if T::IS_COMPUTE {
+                return store(&StorePlanesArgs { positions, columns, acc, bias, y: to.cast(), plane_stride });
+            }
+            let width = self.run.plan.tiling.columns;
+            let mut block = [T::Compute::ZERO; MAX_COLUMNS * BLOCK_POSITIONS];
+            for first in (0..positions).step_by(BLOCK_POSITIONS) {
+                let positions = BLOCK_POSITIONS.min(positions - first);
+                let (acc, y) = (acc.add(first * width), block.as_mut_ptr());
+                store(&StorePlanesArgs { positions, columns, acc, bias, y, plane_stride: BLOCK_POSITIONS as isize });
+                for k in 0..columns {
+                    let to = to.offset(k as isize * plane_stride).add(first);
+                    T::narrow(block.as_ptr().add(k * BLOCK_POSITIONS), to, positions);
+                }
+            }
+        }
+    }
+
+    /// A panel to pixels of y, `stride` apart.
+    unsafe fn store_pixels(
+        &self,
+        (acc, bias): (*const T::Compute, *const T::Compute),
+        [positions, columns]: [usize; 2],
+        to: *mut T,
+        stride: isize,
+    ) {
+        let width = self.run.plan.tiling.columns;
+        let mut row = [T::Compute::ZERO; MAX_COLUMNS];
+        for p in 0..positions {
+            // SAFETY: the caller names a panel and its place in y.
+            unsafe {
+                for (k, value) in row.iter_mut().enumerate().take(columns) {
+                    *value = (*acc.add(p * width + k) + *bias.add(k)).canonical();
+                }
+                T::narrow(row.as_ptr(), to.offset(p as isize * stride), columns);
+            }
+        }
+    }
+}
