@@ -53,6 +53,7 @@ programs! {
     status: "status.c",
     struct_size: "struct_size.c",
     thread_limit: "thread_limit.c",
+    too_large: "too_large.c",
     unknown_values: "unknown_values.c",
     workspace: "workspace.c",
     wrapper: "wrapper.cpp",

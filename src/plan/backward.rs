@@ -117,7 +117,7 @@ impl<T: HasKernels> BackwardPlan<T> {
 
     /// Elements of the packed weights.
     pub fn packed_len(&self) -> usize {
-        if self.depthwise { self.channels.taps * self.packed_tap() } else { self.channels.packed_len() }
+        if self.depthwise { self.channels.taps.saturating_mul(self.packed_tap()) } else { self.channels.packed_len() }
     }
 
     /// Depthwise: elements of the packed weights of a tap, with room for a whole panel from any channel on.
@@ -132,7 +132,7 @@ impl<T: HasKernels> BackwardPlan<T> {
 
     /// Elements of the partial sums of one image.
     pub fn partial_len(&self) -> usize {
-        self.channels.slots() * self.band.taps * 3 * self.band.stride
+        (self.channels.slots() * 3).saturating_mul(self.band.taps * self.band.stride)
     }
 
     fn map_scratch(&self) -> Result<ScratchMap> {
@@ -161,8 +161,8 @@ impl<T: HasKernels> BackwardPlan<T> {
         let mut each = |size: usize| arena.take_bytes(size.saturating_mul(self.images_in_flight));
         let (images, grad_images, partial) = (each(image_size)?, each(grad_image_size)?, each(partial_size)?);
         let packed = arena.take::<T::Compute>(self.packed_len())?;
-        let grad_weight = arena.take::<T::Compute>(self.weight.levels * self.weight.level_len())?;
-        let scratch = arena.take_bytes(self.scratch.size * self.workers)?;
+        let grad_weight = arena.take::<T::Compute>(self.weight.level_len().saturating_mul(self.weight.levels))?;
+        let scratch = arena.take_bytes(self.scratch.size.saturating_mul(self.workers))?;
         Ok(WorkspaceMap {
             packed,
             images,
@@ -181,10 +181,11 @@ impl<T: HasKernels> BackwardPlan<T> {
 
 impl Band {
     fn new(channels: &ChannelCut, taps: usize, all: usize, positions: usize, size: usize) -> Self {
-        let row = channels.slots() * 3 * size;
-        let taps = (PARTIAL_BYTES / (row * positions) / channels.tap_block).clamp(1, taps) * channels.tap_block;
+        let row = (channels.slots() * 3).saturating_mul(size);
+        let taps =
+            (PARTIAL_BYTES / row.saturating_mul(positions) / channels.tap_block).clamp(1, taps) * channels.tap_block;
         let taps = taps.min(channels.taps);
-        let tiles = (PARTIAL_BYTES / (row * taps * positions)).clamp(1, all.div_ceil(positions));
+        let tiles = (PARTIAL_BYTES / row.saturating_mul(taps * positions)).clamp(1, all.div_ceil(positions));
         // Kernels write whole vectors behind the last position.
         Self { taps, tiles, stride: tiles * positions + ROW_PADDING }
     }

@@ -129,13 +129,14 @@ impl ChannelCut {
         self.groups * self.blocks_per_group()
     }
 
-    /// Elements of the packed weights of one segment and block of taps.
+    /// Elements of the packed weights of one segment and block of taps. Sizes that are rounded up to whole panels may be
+    /// too large to be counted, which a plan refuses.
     pub fn packed_block(&self) -> usize {
-        self.panels() * self.columns * self.outputs
+        (self.panels() * self.columns).saturating_mul(self.outputs)
     }
 
     pub fn packed_len(&self) -> usize {
-        self.segment_count() * self.tap_blocks() * self.packed_block()
+        self.segment_count().saturating_mul(self.tap_blocks()).saturating_mul(self.packed_block())
     }
 
     /// Where the packed weights of a segment and block of taps start, in elements.
@@ -248,6 +249,6 @@ impl WeightCut {
 
     /// Elements of one level of accumulators of all units.
     pub fn level_len(&self) -> usize {
-        self.units() * self.unit_len()
+        self.units().saturating_mul(self.unit_len())
     }
 }

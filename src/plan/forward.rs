@@ -78,7 +78,7 @@ impl<T: HasKernels> ForwardPlan<T> {
             image_per_worker,
             scratch: ScratchMap::default(),
             workspace: WorkspaceMap::default(),
-            packed_len: tiling.packed_group() * if depthwise { 1 } else { g.groups as usize },
+            packed_len: tiling.packed_group().saturating_mul(if depthwise { 1 } else { g.groups as usize }),
         };
         plan.scratch = plan.map_scratch()?;
         plan.workspace = plan.map_workspace()?;
@@ -123,11 +123,11 @@ impl<T: HasKernels> ForwardPlan<T> {
     fn map_workspace(&self) -> Result<WorkspaceMap> {
         let image_size = if self.image == Image::Copied { image_size::<T>(&self.problem.x)? } else { 0 };
         let mut arena = Arena::default();
-        let bias = arena
-            .take::<T::Compute>(self.packed_geometry().groups as usize * self.tiling.panels * self.tiling.columns)?;
+        let columns = (self.packed_geometry().groups as usize).saturating_mul(self.tiling.panels * self.tiling.columns);
+        let bias = arena.take::<T::Compute>(columns)?;
         let packed = arena.take::<T::Compute>(self.packed_len)?;
         let images = arena.take_bytes(image_size.saturating_mul(self.images_in_flight))?;
-        let scratch = arena.take_bytes(self.scratch.size * self.workers)?;
+        let scratch = arena.take_bytes(self.scratch.size.saturating_mul(self.workers))?;
         // The caller's workspace may have any alignment.
         Ok(WorkspaceMap { bias, packed, images, image_size, scratch, size: arena.size() + LINE - 1 })
     }

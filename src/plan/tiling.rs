@@ -127,7 +127,7 @@ impl Tiling {
 
     /// Elements of the packed weights of one group.
     pub fn packed_group(&self) -> usize {
-        self.panels * self.columns * self.taps * self.channels
+        (self.panels * self.columns).saturating_mul(self.taps * self.channels)
     }
 
     /// Block sizes and panel width: with shape and type all that the packed weight layout depends on.
