@@ -175,7 +175,7 @@ pub fn facts(shared: &Shared, map: &Map) -> Facts {
         workspace_size: if g.n == 0 { 0 } else { map.size },
         packed_size: shared.weights() as usize * size_of::<f32>(),
         // Both passes read the same packed weights.
-        packed_layout: layout_id(DCN_PASS_FORWARD, "ascend", &[&shape[..], &[shared.problem.dtype.size()]].concat()),
+        packed_layout: layout_id(DCN_PASS_FORWARD, "ascend", &[&shape, &[shared.problem.dtype.size()]]),
     }
 }
 

@@ -41,7 +41,7 @@ impl<T: Element> Pass<dcn_forward_args> for DirectPlan<T> {
             tile_positions: 0,
             workspace_size: 0,
             packed_size: HEADER_SIZE + self.packed_weight.elements() as usize * size_of::<T>(),
-            packed_layout: layout_id(DCN_PASS_FORWARD, "direct", &[&shape[..], &[size_of::<T>()]].concat()),
+            packed_layout: layout_id(DCN_PASS_FORWARD, "direct", &[&shape, &[size_of::<T>()]]),
         }
     }
 

@@ -179,7 +179,7 @@ impl<T: HasKernels> Pass<dcn_forward_args> for ForwardPlan<T> {
             packed_layout: layout_id(
                 DCN_PASS_FORWARD,
                 T::DTYPE.name(),
-                &[&shape[..], &[taps, channels, columns, size_of::<T::Compute>()]].concat(),
+                &[&shape, &[taps, channels, columns, size_of::<T::Compute>()]],
             ),
         }
     }
@@ -214,7 +214,7 @@ impl<T: HasKernels> Pass<dcn_backward_args> for BackwardPlan<T> {
             packed_layout: layout_id(
                 DCN_PASS_BACKWARD,
                 T::DTYPE.name(),
-                &[&shape[..], &self.channels.packed_layout(), &[size]].concat(),
+                &[&shape, &self.channels.packed_layout(), &[size]],
             ),
         }
     }

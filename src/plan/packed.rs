@@ -53,10 +53,11 @@ impl PackedHeader {
     }
 }
 
-/// A number for what a packed layout depends on: FNV-1a over the build and the fields.
-pub fn layout_id(pass: dcn_pass, name: &str, fields: &[usize]) -> u64 {
+/// A number for what a packed layout depends on: FNV-1a over the build and the fields. Every run asks for it, so it
+/// allocates nothing.
+pub fn layout_id(pass: dcn_pass, name: &str, fields: &[&[usize]]) -> u64 {
     let build = concat!(env!("CARGO_PKG_VERSION"), " ", env!("DCN_TARGET"));
     let bytes = build.bytes().chain(name.bytes()).chain(pass.to_le_bytes());
-    let bytes = bytes.chain(fields.iter().flat_map(|field| field.to_le_bytes()));
+    let bytes = bytes.chain(fields.iter().copied().flatten().flat_map(|field| field.to_le_bytes()));
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
