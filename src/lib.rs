@@ -14,7 +14,7 @@
 //! - [`plan`]: problem + context → kernels, tiles, workspace map; checks of a run's pointers;
 //! - [`exec`]: runs tasks inline, on the host's executor or on the context's own pool;
 //! - [`ascend`]: the Ascend backend, which finds CANN at run time;
-//! - [`cpu`]: the forward pass and its kernels.
+//! - [`cpu`]: both passes and their kernels.
 //!
 //! The product is the C interface; the Rust items are public for this repository's own tests and benches.
 

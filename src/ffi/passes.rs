@@ -2,7 +2,7 @@
 
 use super::context::dcn_context;
 use super::guard::guard;
-use super::plan::{borrow, create, dcn_plan};
+use super::plan::{borrow, create_for, dcn_plan};
 use super::sized;
 use crate::abi::*;
 
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn dcn_modulated_deform_conv2d(
     args: *const dcn_forward_args,
 ) -> dcn_status {
     // SAFETY: the caller's promise.
-    guard(|| unsafe { create(context, problem)?.forward(&sized::read(args, "args")?) })
+    guard(|| unsafe { create_for(DCN_PASS_FORWARD, context, problem)?.forward(&sized::read(args, "args")?) })
 }
 
 /// dcn_plan_create, dcn_plan_backward and dcn_plan_destroy in one call, for scripts and single runs.
@@ -63,5 +63,5 @@ pub unsafe extern "C" fn dcn_modulated_deform_conv2d_backward(
     args: *const dcn_backward_args,
 ) -> dcn_status {
     // SAFETY: the caller's promise.
-    guard(|| unsafe { create(context, problem)?.backward(&sized::read(args, "args")?) })
+    guard(|| unsafe { create_for(DCN_PASS_BACKWARD, context, problem)?.backward(&sized::read(args, "args")?) })
 }

@@ -61,7 +61,7 @@ pub unsafe extern "C" fn dcn_plan_create(
         // SAFETY: the caller's promise.
         unsafe { out.write_unaligned(ptr::null_mut()) };
         // SAFETY: the caller's promise.
-        let plan = unsafe { create(context, problem)? };
+        let plan = unsafe { Plan::new(resolve(context)?, &sized::read(problem, "problem")?)? };
         let handle = Box::into_raw(Box::new(dcn_plan(plan)));
         // SAFETY: the caller's promise.
         unsafe { out.write_unaligned(handle) };
@@ -69,12 +69,21 @@ pub unsafe extern "C" fn dcn_plan_create(
     })
 }
 
+/// A plan for one pass alone, if the problem does not rule it out.
+///
 /// # Safety
 ///
 /// As dcn_plan_create.
-pub(super) unsafe fn create(context: *const dcn_context, problem: *const dcn_problem) -> Result<Plan> {
+pub(super) unsafe fn create_for(
+    pass: dcn_pass,
+    context: *const dcn_context,
+    problem: *const dcn_problem,
+) -> Result<Plan> {
     // SAFETY: the caller's promise.
-    let (problem, context) = unsafe { (sized::read(problem, "problem")?, resolve(context)?) };
+    let (mut problem, context) = unsafe { (sized::read(problem, "problem")?, resolve(context)?) };
+    if problem.passes == 0 {
+        problem.passes = 1 << pass;
+    }
     Plan::new(context, &problem)
 }
 

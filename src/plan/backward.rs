@@ -81,6 +81,10 @@ impl<T: HasKernels> BackwardPlan<T> {
         let channels = ChannelCut::new(g, kernels.columns);
         let positions = (96 * size_of::<f32>() / size).min((g.positions() as usize).next_multiple_of(16));
         let band = Band::new(&channels, g.taps() as usize, g.positions() as usize, positions, size);
+        let weight = WeightCut::new(g, kernels.columns, threads);
+        // Of the phases, these two have the largest units.
+        let units = channels.units().saturating_mul(g.n as usize).max(weight.units());
+        let threads = threads.min(units);
         let mut plan = Self {
             problem: *problem,
             depthwise: g.is_depthwise(),
@@ -91,13 +95,16 @@ impl<T: HasKernels> BackwardPlan<T> {
             positions,
             channels,
             band,
-            weight: WeightCut::new(g, kernels.columns, threads),
+            weight,
             output_block: OUTPUT_BLOCK.min(channels.outputs),
             scratch: ScratchMap::default(),
             workspace: WorkspaceMap::default(),
         };
         plan.scratch = plan.map_scratch()?;
-        plan.workspace = plan.map_workspace()?;
+        // An empty batch needs none.
+        if g.n > 0 {
+            plan.workspace = plan.map_workspace()?;
+        }
         Ok(plan)
     }
 

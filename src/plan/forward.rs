@@ -81,7 +81,10 @@ impl<T: HasKernels> ForwardPlan<T> {
             packed_len: tiling.packed_group().saturating_mul(if depthwise { 1 } else { g.groups as usize }),
         };
         plan.scratch = plan.map_scratch()?;
-        plan.workspace = plan.map_workspace()?;
+        // An empty batch needs none.
+        if g.n > 0 {
+            plan.workspace = plan.map_workspace()?;
+        }
         Ok(plan)
     }
 

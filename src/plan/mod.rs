@@ -30,35 +30,47 @@ use std::time::Instant;
 pub struct Plan {
     context: Arc<Context>,
     problem: Problem,
-    forward: Option<Box<Forward>>,
-    backward: Option<Box<Backward>>,
+    /// Or why this plan has none.
+    forward: Result<Box<Forward>>,
+    backward: Result<Box<Backward>>,
 }
 
 impl Plan {
     pub fn new(context: Arc<Context>, description: &dcn_problem) -> Result<Self> {
-        Self::decide(&context, description)
-            .map(|(problem, forward, backward)| Self { context: context.clone(), problem, forward, backward })
-            .inspect_err(|error| {
-                let Error { status, message } = error;
-                context.log.line(DCN_LOG_CHECK, || format!("plan,refused,{status},{message}"));
-            })
+        Self::decide(context.clone(), description).inspect_err(|Error { status, message }| {
+            context.log.line(DCN_LOG_CHECK, || format!("plan,refused,{status},{message}"));
+        })
     }
 
-    #[allow(clippy::type_complexity, reason = "the parts of a plan, on their way into it")]
-    fn decide(
-        context: &Context,
-        description: &dcn_problem,
-    ) -> Result<(Problem, Option<Box<Forward>>, Option<Box<Backward>>)> {
+    fn decide(context: Arc<Context>, description: &dcn_problem) -> Result<Self> {
         let problem = Problem::new(description)?;
-        let wants = |pass: dcn_pass| problem.passes & 1 << pass != 0;
-        let forward = wants(DCN_PASS_FORWARD).then(|| implementations::forward(&problem, context)).transpose()?;
-        let backward = wants(DCN_PASS_BACKWARD).then(|| implementations::backward(&problem, context)).transpose()?;
-        Ok((problem, forward, backward))
+        let asked = |pass: dcn_pass, name: &str| {
+            require(problem.passes & 1 << pass != 0, || {
+                Error::unsupported(format!("the plan was made without 1 << {name} in problem->passes"))
+            })
+        };
+        let forward = asked(DCN_PASS_FORWARD, "DCN_PASS_FORWARD");
+        let forward = forward.and_then(|()| implementations::forward(&problem, &context));
+        let backward = asked(DCN_PASS_BACKWARD, "DCN_PASS_BACKWARD");
+        let backward = backward.and_then(|()| implementations::backward(&problem, &context));
+        // Whoever leaves the passes to the default may still run the one that there is.
+        let one_will_do = description.passes == 0 && (forward.is_ok() || backward.is_ok());
+        for (pass, error) in [(DCN_PASS_FORWARD, forward.as_ref().err()), (DCN_PASS_BACKWARD, backward.as_ref().err())]
+        {
+            let wanted = problem.passes & 1 << pass != 0;
+            match error {
+                Some(error) if wanted && !(one_will_do && error.status == DCN_ERROR_UNSUPPORTED) => {
+                    return Err(error.clone());
+                }
+                _ => {}
+            }
+        }
+        Ok(Self { context, problem, forward, backward })
     }
 
     pub fn info(&self) -> dcn_plan_info {
-        let forward = self.forward.as_deref().map(Pass::facts);
-        let backward = self.backward.as_deref().map(Pass::facts);
+        let forward = self.forward.as_deref().ok().map(Pass::facts);
+        let backward = self.backward.as_deref().ok().map(Pass::facts);
         let either = forward.or(backward);
         let workers = [forward, backward].into_iter().flatten().map(|facts| facts.workers).max();
         dcn_plan_info {
@@ -104,7 +116,7 @@ impl Plan {
     ///
     /// The pointers must be NULL or cover what the problem describes, and the workspace its size.
     pub unsafe fn forward(&self, args: &dcn_forward_args) -> Result<()> {
-        self.logged("forward", self.forward.as_deref().map(Pass::facts), || {
+        self.logged("forward", self.forward.as_deref().ok().map(Pass::facts), || {
             let pass = self.forward_pass()?;
             arguments::check_forward(&self.problem, &pass.facts(), args)?;
             let buffers = (args.packed_weight, args.workspace);
@@ -117,7 +129,7 @@ impl Plan {
     ///
     /// As [`Plan::forward`].
     pub unsafe fn backward(&self, args: &dcn_backward_args) -> Result<()> {
-        self.logged("backward", self.backward.as_deref().map(Pass::facts), || {
+        self.logged("backward", self.backward.as_deref().ok().map(Pass::facts), || {
             let pass = self.backward_pass()?;
             arguments::check_backward(&self.problem, &pass.facts(), args)?;
             let buffers = (args.packed_weight, args.workspace);
@@ -175,16 +187,12 @@ impl Plan {
     }
 
     fn forward_pass(&self) -> Result<&Forward> {
-        self.forward.as_deref().ok_or_else(|| not_asked_for("DCN_PASS_FORWARD"))
+        self.forward.as_deref().map_err(Error::clone)
     }
 
     fn backward_pass(&self) -> Result<&Backward> {
-        self.backward.as_deref().ok_or_else(|| not_asked_for("DCN_PASS_BACKWARD"))
+        self.backward.as_deref().map_err(Error::clone)
     }
-}
-
-fn not_asked_for(pass: &str) -> Error {
-    Error::unsupported(format!("the plan was made without 1 << {pass} in problem->passes"))
 }
 
 /// The pointers of a call, on their way to the threads that work for it.

@@ -92,10 +92,10 @@ pub unsafe fn run<T: HasKernels>(plan: &BackwardPlan<T>, tensors: BackwardPointe
     let run = Run { plan, tensors, images, packed, workspace };
     // SAFETY: the workspace has room for everything that its map places there; each part is written before it is read.
     unsafe {
-        if tensors.wants_columns() && tensors.packed.is_null() {
+        let n = plan.problem.geometry.n as usize;
+        if n > 0 && tensors.wants_columns() && tensors.packed.is_null() {
             pack(plan, tensors.weight, own_packed, team)?;
         }
-        let n = plan.problem.geometry.n as usize;
         for first in (0..n).step_by(plan.images_in_flight) {
             run.images(first, plan.images_in_flight.min(n - first), team)?;
         }

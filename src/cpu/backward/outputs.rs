@@ -5,7 +5,7 @@ use super::super::layout::{Matrix, transpose_narrowing};
 use super::columns::BandPart;
 use super::{Run, store};
 use crate::abi::*;
-use crate::cpu::element::Compute;
+use crate::cpu::sum::Sum;
 use crate::error::Result;
 use crate::exec::Team;
 use crate::plan::maps::{is_planes, pixel_stride};
@@ -43,14 +43,14 @@ impl<T: HasKernels> Run<'_, T> {
             };
             let out_w = tensor.dims[3] as usize;
             for p in 0..positions {
-                let mut sum = T::Compute::ZERO;
+                let mut sum = Sum::new();
                 let (row, column) = ((first + p) / out_w, (first + p) % out_w);
                 // SAFETY: rows of partial sums that the units wrote; an element of the gradient.
                 unsafe {
                     for unit in units.clone() {
-                        sum += *self.partial(slot, unit + d, tap).add(k * plan.band.stride + p);
+                        sum.add(*self.partial(slot, unit + d, tap).add(k * plan.band.stride + p));
                     }
-                    store(sum, data.offset(at(tensor, [n, channel, row, column])), tensors.adds_to(bit));
+                    store(sum.total(), data.offset(at(tensor, [n, channel, row, column])), tensors.adds_to(bit));
                 }
             }
         }

@@ -71,6 +71,7 @@ impl<T: HasKernels> Pack<'_, T> {
         let taps = cut.tap_block.min(cut.taps - tap_block * cut.tap_block);
         let columns = taps * segment.channels;
         let mut to = self.to.wrapping_add(cut.packed_offset(segment, tap_block));
+        let end = to.wrapping_add(cut.packed_block());
         for first in (0..cut.outputs).step_by(MAX_CHAIN) {
             let outputs = MAX_CHAIN.min(cut.outputs - first);
             for panel in 0..columns.div_ceil(width) {
@@ -89,6 +90,14 @@ impl<T: HasKernels> Pack<'_, T> {
                         }
                     }
                 }
+            }
+        }
+        // The rest of a short block, so that equal weights are packed to equal bytes.
+        while to < end {
+            // SAFETY: within the block.
+            unsafe {
+                to.write_unaligned(T::Compute::ZERO);
+                to = to.add(1);
             }
         }
     }

@@ -96,10 +96,13 @@ impl<T: HasKernels> Run<'_, T> {
                     let element = [output, channel, tap / kernel_w, tap % kernel_w];
                     // SAFETY: an element of the accumulators and of the gradient.
                     unsafe {
-                        let acc = self.weight_acc(cut.levels - 1, unit.number);
-                        let tap_width = if self.plan.depthwise { cut.tap_width() } else { unit.columns.channels };
-                        let at_acc = r * cut.padded_width() + t * tap_width + c;
-                        let value = if g.n == 0 { T::Compute::ZERO } else { *acc.add(at_acc) };
+                        let value = if g.n == 0 {
+                            T::Compute::ZERO
+                        } else {
+                            let tap_width = if self.plan.depthwise { cut.tap_width() } else { unit.columns.channels };
+                            let acc = self.weight_acc(cut.levels - 1, unit.number);
+                            *acc.add(r * cut.padded_width() + t * tap_width + c)
+                        };
                         store(value, self.tensors.grad_weight.offset(at(tensor, element)), add);
                     }
                 }

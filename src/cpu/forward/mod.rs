@@ -53,6 +53,9 @@ unsafe impl<T: HasKernels> Sync for Run<'_, T> {}
 ///
 /// The pointers are what [`ForwardPointers`] says, the workspace has the plan's size, outputs overlap nothing.
 pub unsafe fn run<T: HasKernels>(plan: &ForwardPlan<T>, tensors: ForwardPointers<T>, team: &Team) -> Result<()> {
+    if plan.problem.geometry.n == 0 {
+        return Ok(());
+    }
     let workspace = tensors.workspace.wrapping_add(tensors.workspace.align_offset(LINE));
     let map = &plan.workspace;
     let own_packed = workspace.wrapping_add(map.packed).cast::<T::Compute>();

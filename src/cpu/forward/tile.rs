@@ -35,9 +35,14 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                 mask: run.tensors.mask,
             };
             let col = scratch.add(map.col).cast::<T::Compute>();
-            if plan.depthwise {
+            let padding = plan.problem.geometry.c as usize % plan.tiling.columns;
+            if plan.depthwise && padding > 0 {
                 // Whole panels are read: what is beyond the last channel must be a value, whichever.
-                (0..plan.tiling.positions * plan.col_stride()).for_each(|i| *col.add(i) = Compute::ZERO);
+                let end = plan.tiling.panel_block * plan.tiling.columns;
+                for row in 0..plan.tiling.positions {
+                    let row = col.add(row * plan.col_stride());
+                    (end - plan.tiling.columns..end).for_each(|column| *row.add(column) = Compute::ZERO);
+                }
             }
             Self { run, sampler: Sampler::new(input, &map.sampler, scratch), col, acc: scratch.add(map.acc).cast() }
         }

@@ -35,7 +35,9 @@ pub unsafe fn dots<V: Simd>(a: &DotsArgs<V::Scalar>) {
                 }
             }
             for (k, sum) in V::sums(sums).into_iter().enumerate() {
-                *a.dots.add(k * a.corners.stride + p) = sum;
+                // A corner outside the image counts exactly 0, also where the gradient is infinite.
+                let outside = *a.corners.index.add(k * a.corners.stride + p) < 0;
+                *a.dots.add(k * a.corners.stride + p) = if outside { V::Scalar::ZERO } else { sum };
             }
         }
     }

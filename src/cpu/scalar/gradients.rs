@@ -14,9 +14,9 @@ pub unsafe fn dots<T: Compute>(a: &DotsArgs<T>) {
             // SAFETY: p is a position of the tile, an index that is not negative is a pixel of the image.
             unsafe {
                 let index = *a.corners.index.add(corner * a.corners.stride + p);
-                for c in 0..a.channels {
-                    let value = if index < 0 { T::ZERO } else { *a.image.add(index as usize * a.pixel_stride + c) };
-                    sum += *a.gcol.add(p * a.gcol_stride + c) * value;
+                // A corner outside the image counts exactly 0, also where the gradient is infinite.
+                for c in 0..if index < 0 { 0 } else { a.channels } {
+                    sum += *a.gcol.add(p * a.gcol_stride + c) * *a.image.add(index as usize * a.pixel_stride + c);
                 }
                 *a.dots.add(corner * a.corners.stride + p) = sum;
             }
