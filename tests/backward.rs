@@ -148,7 +148,8 @@ fn sums_over_more_than_65536_positions() {
     named("90000 positions, all terms alike", alike.clone());
     // All of them sample the same few pixels.
     let far = Case { h: 2, w: 2, pad_before: [149, 149], pad_after: [149, 149], offsets: Offsets::Anywhere, ..alike };
-    named("90000 positions, four pixels", far);
+    named("90000 positions, four pixels", far.clone());
+    named("90000 positions, one place", Case { offsets: Offsets::OnePlace, ..far });
 }
 
 /// All terms of one sign and alike, along each of the dimensions that gradients are sums over.

@@ -38,6 +38,11 @@ pub struct WorkspaceMap {
     pub image_size: usize,
     pub grad_images: usize,
     pub grad_image_size: usize,
+    /// The second level of grad_x's sums, where grad_x itself is of half precision.
+    pub second_images: usize,
+    /// Hits of the pixels of grad_x, and marks behind them.
+    pub hits: usize,
+    pub hits_size: usize,
     pub partial: usize,
     pub partial_size: usize,
     pub grad_weight: usize,
@@ -122,6 +127,16 @@ impl<T: HasKernels> BackwardPlan<T> {
         self.output_block.next_multiple_of(self.kernels.columns) + ROW_PADDING
     }
 
+    /// Pixels of an image.
+    pub fn pixels(&self) -> usize {
+        (self.problem.geometry.h * self.problem.geometry.w) as usize
+    }
+
+    /// Sets of channels whose samples hit the same pixels.
+    pub fn hit_rows(&self) -> usize {
+        self.channels.slots() + self.channels.group_count() - 1
+    }
+
     /// Elements of the packed weights.
     pub fn packed_len(&self) -> usize {
         if self.depthwise { self.channels.taps.saturating_mul(self.packed_tap()) } else { self.channels.packed_len() }
@@ -164,9 +179,14 @@ impl<T: HasKernels> BackwardPlan<T> {
         let mut partial = Arena::default();
         partial.take::<T::Compute>(self.partial_len())?;
         let partial_size = partial.size();
+        let mut hits = Arena::default();
+        hits.take_bytes(self.hit_rows().saturating_mul(self.pixels() + 1))?;
+        let hits_size = hits.size();
         let mut arena = Arena::default();
         let mut each = |size: usize| arena.take_bytes(size.saturating_mul(self.images_in_flight));
-        let (images, grad_images, partial) = (each(image_size)?, each(grad_image_size)?, each(partial_size)?);
+        let (images, grad_images) = (each(image_size)?, each(grad_image_size)?);
+        let (partial, hits) = (each(partial_size)?, each(hits_size)?);
+        let second_images = each(if T::IS_COMPUTE { 0 } else { grad_image_size })?;
         let packed = arena.take::<T::Compute>(self.packed_len())?;
         let grad_weight = arena.take::<T::Compute>(self.weight.level_len().saturating_mul(self.weight.levels))?;
         let scratch = arena.take_bytes(self.scratch.size.saturating_mul(self.workers))?;
@@ -176,6 +196,9 @@ impl<T: HasKernels> BackwardPlan<T> {
             image_size,
             grad_images,
             grad_image_size,
+            second_images,
+            hits,
+            hits_size,
             partial,
             partial_size,
             grad_weight,

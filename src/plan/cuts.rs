@@ -106,6 +106,15 @@ impl ChannelCut {
         if blocks > 1 { group * blocks + of_group / self.block } else { group / self.groups_per_unit }
     }
 
+    /// The group that a channel is in.
+    pub fn group_of(&self, channel: usize) -> usize {
+        channel / self.per_group
+    }
+
+    pub fn group_count(&self) -> usize {
+        self.groups
+    }
+
     /// Rows of partial sums. That of the channels of deformable group d in unit u is number u + d: along the channels
     /// one of both grows wherever a row ends.
     pub fn slots(&self) -> usize {

@@ -117,6 +117,8 @@ pub enum Offsets {
     Mixed,
     /// To the middle half of a cell: away from the edges, where the operator is differentiable.
     InsideCells,
+    /// All of them to one place within the first cell.
+    OnePlace,
 }
 
 impl Offsets {
@@ -155,6 +157,7 @@ impl Offsets {
                 let regimes = &Self::ALL[..Self::ALL.len() - 1];
                 regimes[random.below(regimes.len() as u64) as usize].draw(case, index, random)
             }
+            Self::OnePlace => 0.3 - base,
             Self::InsideCells => random.below(5) as f64 - 2.0 + random.between(0.25, 0.75),
         }
     }

@@ -4,6 +4,7 @@
 use super::super::kernels::*;
 use super::super::layout::{Matrix, transpose_widening};
 use super::super::sampler::{Columns, Sampler, Tile};
+use super::hits::Together;
 use super::{Run, clear};
 use crate::error::Result;
 use crate::exec::Team;
@@ -233,6 +234,9 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                             grad_image: run.grad_image(self.slot).add(first),
                             pixel_stride,
                         });
+                        let group = plan.channels.group_of(first);
+                        let together = Together { unit, group, deformable_group, first_channel: first, channels };
+                        run.count_hits((self.n, self.slot), together, &corners, tile.positions);
                     }
                 }
             }

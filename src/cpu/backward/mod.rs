@@ -9,6 +9,7 @@
 
 mod bias;
 mod columns;
+mod hits;
 mod outputs;
 mod pack;
 mod weight;
@@ -114,6 +115,9 @@ impl<T: HasKernels> Run<'_, T> {
             share(team, self.plan.workers, images * parts, &|_, unit| {
                 self.images.copy_part(first + unit / parts, unit / parts, unit % parts);
             })?;
+            if !self.tensors.grad_x.is_null() {
+                (0..images).for_each(|slot| self.clear_hits(slot));
+            }
             if columns {
                 self.column_gradients(first, images, team)?;
             }

@@ -76,12 +76,14 @@ impl<T: HasKernels> Run<'_, T> {
             let from = self.grad_image(slot).add(part.start * c);
             let plane_stride = tensor.strides[1] as isize;
             let to = self.tensors.grad_x.offset(at(tensor, [n, 0, 0, 0]));
-            if is_planes(tensor) && plane_stride >= 0 && !add {
+            let moved_on = self.any_moved_on(slot);
+            let add_any = add || moved_on;
+            if is_planes(tensor) && plane_stride >= 0 && !add_any {
                 let from = Matrix { data: from.cast_const(), stride: c as isize };
                 let to = Matrix { data: to.add(part.start), stride: plane_stride };
                 return transpose_narrowing(self.plan.kernels, [part.len(), c], from, to);
             }
-            if let Some(stride) = pixel_stride(tensor).filter(|_| !add) {
+            if let Some(stride) = pixel_stride(tensor).filter(|_| !add_any) {
                 for (i, pixel) in part.enumerate() {
                     T::narrow(from.add(i * c), to.offset(pixel as isize * stride), c);
                 }
@@ -90,7 +92,13 @@ impl<T: HasKernels> Run<'_, T> {
             for (i, pixel) in part.enumerate() {
                 for channel in 0..c {
                     let to = self.tensors.grad_x.offset(at(tensor, [n, channel, pixel / w, pixel % w]));
-                    store(*from.add(i * c + channel), to, add);
+                    let mut sum = *from.add(i * c + channel);
+                    let mut add = add;
+                    if moved_on && self.channel_moved_on(slot, channel) {
+                        sum += self.second(slot, channel, pixel);
+                        add |= T::IS_COMPUTE;
+                    }
+                    store(sum, to, add);
                 }
             }
         }
