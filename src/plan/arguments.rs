@@ -71,10 +71,10 @@ pub fn check_forward(problem: &Problem, facts: &Facts, args: &dcn_forward_args) 
         read("args->offset", &problem.offset, args.offset),
         read_optional("args->mask", &problem.mask, args.mask),
         weight,
-        bytes("args->packed_weight", args.packed_weight, facts.packed_size, Access::Read),
+        bytes("args->packed_weight", args.packed_weight, facts.packed_size.min(args.packed_weight_size), Access::Read),
         read_optional("args->bias", &problem.bias, args.bias),
         Operand { access: Access::Write, ..read("args->y", &problem.y, args.y) },
-        bytes("args->workspace", args.workspace, facts.workspace_size, Access::Write),
+        bytes("args->workspace", args.workspace, facts.workspace_size.min(args.workspace_size), Access::Write),
     ])?;
     packed_weight(problem, facts, args.packed_weight, args.packed_weight_size)?;
     workspace(problem, facts, args.workspace, args.workspace_size)
@@ -102,14 +102,14 @@ pub fn check_backward(problem: &Problem, facts: &Facts, args: &dcn_backward_args
         read("args->offset", &problem.offset, args.offset),
         read_optional("args->mask", &problem.mask, args.mask),
         weight,
-        bytes("args->packed_weight", args.packed_weight, facts.packed_size, Access::Read),
+        bytes("args->packed_weight", args.packed_weight, facts.packed_size.min(args.packed_weight_size), Access::Read),
         read("args->grad_y", &problem.grad_y, args.grad_y),
         gradient("args->grad_x", &Some(problem.grad_x), args.grad_x),
         gradient("args->grad_offset", &Some(problem.grad_offset), args.grad_offset),
         gradient("args->grad_mask", &problem.grad_mask, args.grad_mask),
         gradient("args->grad_weight", &Some(problem.grad_weight), args.grad_weight),
         gradient("args->grad_bias", &Some(problem.grad_bias), args.grad_bias),
-        bytes("args->workspace", args.workspace, facts.workspace_size, Access::Write),
+        bytes("args->workspace", args.workspace, facts.workspace_size.min(args.workspace_size), Access::Write),
     ])?;
     packed_weight(problem, facts, args.packed_weight, args.packed_weight_size)?;
     workspace(problem, facts, args.workspace, args.workspace_size)
@@ -118,7 +118,8 @@ pub fn check_backward(problem: &Problem, facts: &Facts, args: &dcn_backward_args
 pub fn check_pack(problem: &Problem, facts: &Facts, args: &dcn_pack_args) -> Result<()> {
     require(args.reserved0 == 0, || Error::argument(format!("args->reserved0 is {}, expected 0", args.reserved0)))?;
     stream(problem, args.stream)?;
-    let packed = bytes("args->packed", args.packed, facts.packed_size, Access::Write);
+    // Of a buffer only what the caller gives is looked at, so that one too small is called that, whatever lies behind it.
+    let packed = bytes("args->packed", args.packed, facts.packed_size.min(args.packed_size), Access::Write);
     check_operands(&[read("args->weight", &problem.weight, args.weight), Operand { optional: false, ..packed }])?;
     device_memory(problem, "args->packed", args.packed, align_of::<f32>())?;
     enough("packed_size", args.packed, args.packed_size, facts.packed_size)
