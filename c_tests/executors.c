@@ -227,9 +227,10 @@ static void from_several_threads(void) {
 
 int main(void) {
     f = fixture_large();
+    int threads = threads_of_this_process(); /* an emulator has some of its own */
     float *reference = reference_y(&f);
     expected = reference;
-    CHECK(threads_of_this_process() == 1); /* num_threads = 1 starts none either */
+    CHECK(threads_of_this_process() == threads); /* num_threads = 1 starts none either */
     honest(serial);
     honest(reversed);
     honest(concurrent);

@@ -8,6 +8,9 @@ use std::process::Command;
 
 /// Builds a program with every compiler and runs it; its output on failure.
 fn passes(file: &str) {
+    if file == "thread_limit.c" && native::is_cross() {
+        return println!("did not run: {file}: the emulator does not limit a program's memory");
+    }
     for compiler in compilers(Language::of(file)) {
         let program = compile(&compiler, file, Link::Shared, "", &[]);
         print!("{}", output_of(&mut run(&program)));

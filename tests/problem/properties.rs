@@ -1,5 +1,6 @@
 //! Random descriptors: none makes a check panic, and what is accepted is what the contract allows.
 
+use crate::effort;
 use crate::fixture::{strided, tensor, tensors};
 use crate::oracle::{self, View};
 use deformconv::abi::*;
@@ -182,7 +183,7 @@ fn agrees(p: &dcn_problem) -> Result<bool, TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: effort::cases(4000), failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn valid_problems_are_accepted(p in valid()) {
