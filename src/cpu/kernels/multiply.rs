@@ -51,7 +51,8 @@ unsafe fn some_rows<V: Simd, const ROWS: usize, const VECTORS: usize>(a: &Multip
                     *sum = value.mul_add(column, *sum);
                 }
             }
-            right = right.add(a.right_stride);
+            // Behind the last row it may lead out of the operand.
+            right = right.wrapping_add(a.right_stride);
         }
         for (r, sums) in sums.iter().enumerate() {
             for (v, sum) in sums.iter().enumerate() {
