@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Runs the kernels under Miri, which finds undefined behaviour: the scalar ones and those of AVX2, on few sizes, then the
+# forward pass on a few random problems.
+set -euo pipefail
+. "$(dirname "$0")/tools.sh"
+need_cargo
+
+if ! have rustup || ! rustup -q component add miri rust-src --toolchain nightly >/dev/null 2>&1; then
+    did_not_run "Miri" "no nightly toolchain with miri and rust-src"
+    exit
+fi
+export MIRIFLAGS="-Zmiri-disable-isolation ${MIRIFLAGS:-}"
+export PROPTEST_CASES=${PROPTEST_CASES:-2} DCN_TEST_PERCENT=${DCN_TEST_PERCENT:-3}
+# Miri's processor has what the program was compiled for.
+if [ "$(uname -m)" = x86_64 ]; then export RUSTFLAGS="-C target-feature=+avx2,+fma"; fi
+cargo +nightly miri test --locked --test kernels
+cargo +nightly miri test --locked --test forward -- --exact random_problems_in_f32
