@@ -177,7 +177,8 @@ pub fn compile(compiler: &Compiler, file: &str, link: Link, tag: &str, flags: &[
 /// A command that runs a program: under the emulator that cargo uses for this target, if any, and not for ever.
 pub fn run(program: &Path) -> Command {
     let mut command = Command::new("timeout");
-    command.args(["--kill-after=5", "60"]);
+    // An emulator takes some twenty times as long.
+    command.args(["--kill-after=5", if is_cross() { "300" } else { "60" }]);
     let target = env!("DCN_TARGET").to_uppercase().replace('-', "_");
     if let Ok(runner) = env::var(format!("CARGO_TARGET_{target}_RUNNER")) {
         command.args(runner.split_whitespace());
