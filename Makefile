@@ -11,7 +11,7 @@ export PREFIX LIBDIR INCLUDEDIR DESTDIR
 LIBRARY := $(or $(CARGO_TARGET_DIR),target)/release/libdeformconv.so
 SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src -type f)
 
-.PHONY: help lib demo test test-python-full test-avx512 ascend-kernels ascend-check ascend-validate bench bench-peers \
+.PHONY: help lib demo test test-python-full test-avx512 test-aarch64 miri ascend-kernels ascend-check ascend-validate bench bench-peers \
     install uninstall fmt lint clean
 
 help: ## print this list
@@ -30,6 +30,12 @@ test-python-full: ## install PyTorch and torchvision below build/, and test the 
 
 test-avx512: ## run the AVX-512 kernels and whole problems, under the Bochs emulator where the processor has no AVX-512
 	@scripts/test-avx512.sh
+
+test-aarch64: ## run the tests, those of the NEON kernels among them, for aarch64 under qemu
+	@scripts/test-aarch64.sh
+
+miri: ## look for undefined behaviour in the kernels with Miri
+	@scripts/miri.sh
 
 ascend-kernels: ## build the Ascend kernels (needs CANN; SOC_VERSION names the SoC)
 	@scripts/ascend-kernels.sh
