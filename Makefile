@@ -15,7 +15,7 @@ SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src -type f)
     install uninstall fmt lint clean
 
 help: ## print this list
-	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
+	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
 
 lib: $(LIBRARY) ## build the shared and the static library
 

@@ -3,7 +3,7 @@
 //! - [`thread_count`]: how many threads a configuration and the environment ask for;
 //! - [`job`]: the tasks of one phase: each in the standard floating-point state, its panics kept inside;
 //! - [`host`] and [`handle`]: the host's executor, and what it is given in place of a pointer;
-//! - [`pool`] and [`fork`]: the context's own threads, and starting anew in a child process;
+//! - [`pool`], [`thread`] and [`fork`]: the context's own threads, and starting anew in a child process;
 //! - [`float`]: the floating-point state.
 
 mod float;
@@ -12,6 +12,7 @@ mod handle;
 mod host;
 mod job;
 mod pool;
+mod thread;
 mod thread_count;
 
 use crate::abi::*;

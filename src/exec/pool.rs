@@ -2,16 +2,12 @@
 
 use super::fork;
 use super::job::Job;
+use super::thread::Thread;
 use crate::error::{Error, Result};
-use rayon::{ThreadBuilder, ThreadPool, ThreadPoolBuilder};
-use std::io;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::mem::{self, ManuallyDrop};
 use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
-
-/// Stack of a thread. Buffers live in the workspace; what remains fits many times, for [`MOST_CALLS`] of them.
-const STACK_SIZE: usize = 2 << 20;
 
 /// How many calls may be inside a pool at once; others wait. A thread that waits for its tasks may take up another call
 /// on top of its stack, so this bounds the stack. So many calls keep the threads busy without more.
@@ -94,14 +90,14 @@ pub(super) fn run_on_workers(job: &Job, range: Range<usize>) {
 struct Crew {
     generation: u64,
     threads: ManuallyDrop<Arc<ThreadPool>>,
-    handles: Vec<JoinHandle<()>>,
+    handles: Vec<Thread>,
 }
 
 impl Crew {
     fn start(size: usize) -> Result<Self> {
         let mut handles = Vec::with_capacity(size);
         let builder = ThreadPoolBuilder::new().num_threads(size);
-        let start = |worker| spawn(worker).map(|handle| handles.push(handle));
+        let start = |worker| Thread::start(worker).map(|handle| handles.push(handle));
         match builder.spawn_handler(start).build() {
             Ok(threads) => {
                 Ok(Self { generation: fork::generation(), threads: ManuallyDrop::new(Arc::new(threads)), handles })
@@ -135,16 +131,7 @@ impl Drop for Crew {
     }
 }
 
-fn spawn(worker: ThreadBuilder) -> io::Result<JoinHandle<()>> {
-    // The kernel shows 15 characters of a name.
-    let name = format!("deformconv-{}", worker.index());
-    thread::Builder::new().name(name).stack_size(STACK_SIZE).spawn(|| worker.run())
-}
-
 /// Waits until the threads, told to end, have ended.
-fn join(handles: Vec<JoinHandle<()>>) {
-    for handle in handles {
-        // Tasks catch their panics, so that there is no outcome to look at.
-        let _ = handle.join();
-    }
+fn join(threads: Vec<Thread>) {
+    threads.into_iter().for_each(Thread::join);
 }
