@@ -67,7 +67,7 @@ part "release build" make --no-print-directory lib
 part "installation" scripts/test-install.sh
 part "Python package" scripts/test-python.sh
 part "AVX-512" scripts/test-avx512.sh where-missing
-part "aarch64" scripts/test-aarch64.sh
+part "aarch64" scripts/test-aarch64.sh quick
 part "Ascend syntax check" scripts/ascend-check.sh
 part "demo" scripts/demo.sh
 

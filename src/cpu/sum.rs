@@ -1,10 +1,13 @@
-//! Sums of sums: no chain of additions is longer than MAX_CHAIN, whatever the number of terms.
+//! Sums of sums, for sums that are not worth a vector: no chain of additions is longer than CHAIN, whatever the number of
+//! terms.
 
 use super::element::Compute;
-use crate::plan::tiling::MAX_CHAIN;
 
+/// Short enough for the error bound to hold whatever the terms are: CHAIN roundings of half a spacing each, for each of
+/// the levels that so many terms fill.
+const CHAIN: usize = 32;
 /// Enough for any number of terms that a 64-bit address space holds.
-const LEVELS: usize = 8;
+const LEVELS: usize = 13;
 
 pub struct Sum<C> {
     levels: [C; LEVELS],
@@ -20,7 +23,7 @@ impl<C: Compute> Sum<C> {
         for (level, count) in self.levels.iter_mut().zip(&mut self.counts) {
             *level += value;
             *count += 1;
-            if *count < MAX_CHAIN {
+            if *count < CHAIN {
                 return;
             }
             value = *level;
