@@ -9,10 +9,8 @@ mod run;
 mod terms;
 
 use case::{Case, Values};
-use deformconv::abi::*;
 use deformconv::context::Isa;
 use std::collections::BTreeMap;
-use std::io::Write;
 use terms::Terms;
 
 const ONNX_CASES: usize = 4;
@@ -34,12 +32,6 @@ fn forward_agrees_with_onnx() {
 fn gradients_agree_with_torchvision() {
     let mut cases = Case::all("torchvision");
     cases.retain(|case| case.get("grad_y").is_some());
-    if let Err(refusal) = run::backward(&cases[0], Isa::Scalar)
-        && refusal.status == DCN_ERROR_UNSUPPORTED
-    {
-        announce(&format!("golden gradients were NOT compared: {}", refusal.message));
-        return;
-    }
     let compared = compare_all(&cases, run::backward);
     assert!(compared >= LEAST_TORCHVISION_CASES, "only {compared} cases were compared");
 }
@@ -86,9 +78,4 @@ fn difference(got: &Values, expected: &Values, terms: &Terms) -> Option<String> 
         }
     }
     worst.map(|(_, what)| what)
-}
-
-/// Prints a line that cargo shows for a passing test too.
-fn announce(line: &str) {
-    std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
 }

@@ -446,15 +446,15 @@ dcn_status dcn_backend_status(dcn_backend backend, char *detail, size_t len);
 /// Makes a context. `config` may be NULL for the defaults.
 ///
 /// Errors: DCN_ERROR_NULL_POINTER (`out`), DCN_ERROR_STRUCT_SIZE, DCN_ERROR_INVALID_ARGUMENT (num_threads out of range,
-/// unknown max_isa, half an allocator or executor, reserved fields, environment variables that make no sense), DCN_ERROR_UNSUPPORTED (max_isa of another architecture),
-/// DCN_ERROR_OUT_OF_MEMORY (a thread could not be started). `*out` is NULL after an error.
+/// unknown max_isa, half an allocator or executor, reserved fields, environment variables that make no sense),
+/// DCN_ERROR_UNSUPPORTED (max_isa of another architecture), DCN_ERROR_OUT_OF_MEMORY (a thread could not be started).
+/// `*out` is NULL after an error.
 ///
 /// # Safety
 ///
 /// `config` must be NULL or point to a dcn_context_config whose callbacks stay callable until the context and all its
 /// plans are destroyed; `out` must be NULL or writable.
-dcn_status dcn_context_create(const struct dcn_context_config *config,
-                              struct dcn_context **out);
+dcn_status dcn_context_create(const struct dcn_context_config *config, struct dcn_context **out);
 
 /// Drops the caller's reference. The context's threads and callbacks are last used when its last plan is destroyed too.
 /// NULL does nothing. Not to be called from a task or a callback, nor while a call that was given it runs.

@@ -15,8 +15,9 @@ pub struct dcn_context(Arc<Context>);
 /// Makes a context. `config` may be NULL for the defaults.
 ///
 /// Errors: DCN_ERROR_NULL_POINTER (`out`), DCN_ERROR_STRUCT_SIZE, DCN_ERROR_INVALID_ARGUMENT (num_threads out of range,
-/// unknown max_isa, half an allocator or executor, reserved fields, environment variables that make no sense), DCN_ERROR_UNSUPPORTED (max_isa of another architecture),
-/// DCN_ERROR_OUT_OF_MEMORY (a thread could not be started). `*out` is NULL after an error.
+/// unknown max_isa, half an allocator or executor, reserved fields, environment variables that make no sense),
+/// DCN_ERROR_UNSUPPORTED (max_isa of another architecture), DCN_ERROR_OUT_OF_MEMORY (a thread could not be started).
+/// `*out` is NULL after an error.
 ///
 /// # Safety
 ///
