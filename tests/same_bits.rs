@@ -195,3 +195,34 @@ fn backward_whatever_else_is_asked_for() {
         }
     }
 }
+
+/// Each gradient wanted or not, added to or overwritten: 1024 ways.
+#[test]
+fn backward_every_combination_of_wanted_and_added_to() {
+    let problem = Problem::new(&Case::default());
+    for isa in runner::isas().0 {
+        let plan = Plan::new(&problem, &Setup::plain(isa)).expect("a plan");
+        let run = |wanted, accumulate| -> Gradients {
+            let mut gradients = problem.gradients();
+            gradients.outputs_mut().into_iter().for_each(|(_, tensor)| tensor.fill(|_| 1.0));
+            plan.backward(&gradients, wanted, accumulate).expect("a backward pass");
+            gradients
+        };
+        let bits = |gradients: &Gradients| -> Vec<_> {
+            gradients.outputs().iter().map(|(name, tensor)| (*name, tensor.all_bits())).collect()
+        };
+        let [untouched, overwritten, added] = [(0, 0), (31, 0), (31, 31)].map(|(a, b)| bits(&run(a, b)));
+        for (wanted, accumulate) in (0..32).flat_map(|wanted| (0..32).map(move |accumulate| (wanted, accumulate))) {
+            for (i, (name, got)) in bits(&run(wanted, accumulate)).into_iter().enumerate() {
+                let (_, bit) = GRADIENTS.into_iter().find(|(of, _)| *of == name).expect("a gradient's bit");
+                let expected = match (wanted & bit != 0, accumulate & bit != 0) {
+                    (false, _) => &untouched[i],
+                    (true, false) => &overwritten[i],
+                    (true, true) => &added[i],
+                };
+                assert!(got == expected.1, "{name} on {isa:?}, wanted {wanted:#b}, accumulate {accumulate:#b}");
+            }
+        }
+        assert!(untouched != overwritten && overwritten != added);
+    }
+}
