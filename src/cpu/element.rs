@@ -1,6 +1,7 @@
 //! Element types: what is stored, and the floating-point type it is computed in.
 
 use super::half;
+use crate::context::Isa;
 use crate::problem::DType;
 use ::half::{bf16, f16};
 use std::fmt::Debug;
@@ -84,18 +85,18 @@ pub trait Element: Copy + Send + Sync + 'static {
     fn to_compute(self) -> Self::Compute;
     /// Rounded to nearest even; overflow goes to infinity.
     fn from_compute(value: Self::Compute) -> Self;
-    /// `to_compute` for `n` neighbours.
+    /// `to_compute` for `n` neighbours, with instructions up to `isa`, which shows in the time alone.
     ///
     /// # Safety
     ///
     /// `n` elements are readable at `from` and writable at `to`, which do not overlap.
-    unsafe fn widen(from: *const Self, to: *mut Self::Compute, n: usize);
-    /// `from_compute` for `n` neighbours.
+    unsafe fn widen(isa: Isa, from: *const Self, to: *mut Self::Compute, n: usize);
+    /// `from_compute` for `n` neighbours, likewise.
     ///
     /// # Safety
     ///
     /// As [`Element::widen`].
-    unsafe fn narrow(from: *const Self::Compute, to: *mut Self, n: usize);
+    unsafe fn narrow(isa: Isa, from: *const Self::Compute, to: *mut Self, n: usize);
 }
 
 macro_rules! same_element {
@@ -113,12 +114,12 @@ macro_rules! same_element {
                 value
             }
 
-            unsafe fn widen(from: *const Self, to: *mut Self, n: usize) {
+            unsafe fn widen(_: Isa, from: *const Self, to: *mut Self, n: usize) {
                 // SAFETY: the caller's promise.
                 unsafe { from.copy_to_nonoverlapping(to, n) };
             }
 
-            unsafe fn narrow(from: *const Self, to: *mut Self, n: usize) {
+            unsafe fn narrow(_: Isa, from: *const Self, to: *mut Self, n: usize) {
                 // SAFETY: the caller's promise.
                 unsafe { from.copy_to_nonoverlapping(to, n) };
             }
@@ -144,14 +145,14 @@ macro_rules! half_element {
                 Self::from_f32(value)
             }
 
-            unsafe fn widen(from: *const Self, to: *mut f32, n: usize) {
+            unsafe fn widen(isa: Isa, from: *const Self, to: *mut f32, n: usize) {
                 // SAFETY: the caller's promise.
-                unsafe { $widen(from, to, n) };
+                unsafe { $widen(isa, from, to, n) };
             }
 
-            unsafe fn narrow(from: *const f32, to: *mut Self, n: usize) {
+            unsafe fn narrow(isa: Isa, from: *const f32, to: *mut Self, n: usize) {
                 // SAFETY: the caller's promise.
-                unsafe { $narrow(from, to, n) };
+                unsafe { $narrow(isa, from, to, n) };
             }
         }
     };

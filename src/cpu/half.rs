@@ -1,16 +1,19 @@
 //! Runs of half-precision numbers to and from f32, eight and more at a time where the processor can. Every way gives the
 //! same bits, so which one is taken shows in the time alone.
 
+use crate::context::Isa;
 use ::half::{bf16, f16};
 
 /// # Safety
 ///
 /// `n` elements are readable at `from` and writable at `to`, which do not overlap.
-pub unsafe fn widen_f16(from: *const f16, to: *mut f32, n: usize) {
-    // SAFETY: the caller's promise, and the processor was asked.
+pub unsafe fn widen_f16(isa: Isa, from: *const f16, to: *mut f32, n: usize) {
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = isa;
+    // SAFETY: the caller's promise; a plan has only what the processor has.
     unsafe {
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("f16c") && is_x86_feature_detected!("avx2") {
+        if isa >= Isa::Avx2 && is_x86_feature_detected!("f16c") {
             return x86::widen_f16(from, to, n);
         }
         (0..n).for_each(|i| *to.add(i) = (*from.add(i)).to_f32());
@@ -22,11 +25,13 @@ pub unsafe fn widen_f16(from: *const f16, to: *mut f32, n: usize) {
 /// # Safety
 ///
 /// As [`widen_f16`].
-pub unsafe fn narrow_f16(from: *const f32, to: *mut f16, n: usize) {
-    // SAFETY: the caller's promise, and the processor was asked.
+pub unsafe fn narrow_f16(isa: Isa, from: *const f32, to: *mut f16, n: usize) {
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = isa;
+    // SAFETY: the caller's promise; a plan has only what the processor has.
     unsafe {
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("f16c") && is_x86_feature_detected!("avx2") {
+        if isa >= Isa::Avx2 && is_x86_feature_detected!("f16c") {
             return x86::narrow_f16(from, to, n);
         }
         (0..n).for_each(|i| *to.add(i) = f16::from_f32(*from.add(i)));
@@ -36,11 +41,13 @@ pub unsafe fn narrow_f16(from: *const f32, to: *mut f16, n: usize) {
 /// # Safety
 ///
 /// As [`widen_f16`].
-pub unsafe fn widen_bf16(from: *const bf16, to: *mut f32, n: usize) {
-    // SAFETY: the caller's promise, and the processor was asked.
+pub unsafe fn widen_bf16(isa: Isa, from: *const bf16, to: *mut f32, n: usize) {
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = isa;
+    // SAFETY: the caller's promise; a plan has only what the processor has.
     unsafe {
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") {
+        if isa >= Isa::Avx2 {
             return x86::widen_bf16(from, to, n);
         }
         widen_bf16_loop(from, to, n);
@@ -52,11 +59,13 @@ pub unsafe fn widen_bf16(from: *const bf16, to: *mut f32, n: usize) {
 /// # Safety
 ///
 /// As [`widen_f16`].
-pub unsafe fn narrow_bf16(from: *const f32, to: *mut bf16, n: usize) {
-    // SAFETY: the caller's promise, and the processor was asked.
+pub unsafe fn narrow_bf16(isa: Isa, from: *const f32, to: *mut bf16, n: usize) {
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = isa;
+    // SAFETY: the caller's promise; a plan has only what the processor has.
     unsafe {
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") {
+        if isa >= Isa::Avx2 {
             return x86::narrow_bf16(from, to, n);
         }
         narrow_bf16_loop(from, to, n);

@@ -83,7 +83,7 @@ impl<T: HasKernels> Images<'_, T> {
             } else if let Some(stride) = pixel_stride(self.x) {
                 for pixel in 0..pixels {
                     let from = self.image(n).offset((first + pixel) as isize * stride);
-                    T::widen(from, to.add(pixel * channels), channels);
+                    T::widen(self.kernels.isa, from, to.add(pixel * channels), channels);
                 }
             } else {
                 self.copy_elements(n, first..first + pixels, to);

@@ -37,7 +37,7 @@ pub unsafe fn transpose_widening<T: HasKernels>(
         unsafe {
             for r in 0..size[0] {
                 let from = from.data.offset((row + r) as isize * from.stride).add(column);
-                T::widen(from, block.as_mut_ptr().add(r * COLUMNS), size[1]);
+                T::widen(kernels.isa, from, block.as_mut_ptr().add(r * COLUMNS), size[1]);
             }
             let block = Matrix { data: block.as_ptr(), stride: COLUMNS as isize };
             let data = to.data.offset(column as isize * to.stride).add(row);
@@ -72,7 +72,7 @@ pub unsafe fn transpose_narrowing<T: HasKernels>(
             transpose(kernels, [size[1], size[0]], Matrix { data, stride: from.stride }, on_stack);
             for c in 0..size[0] {
                 let to = to.data.offset((column + c) as isize * to.stride).add(row);
-                T::narrow(block.as_ptr().add(c * COLUMNS), to, size[1]);
+                T::narrow(kernels.isa, block.as_ptr().add(c * COLUMNS), to, size[1]);
             }
         }
     }

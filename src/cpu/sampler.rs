@@ -231,7 +231,7 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
                 let plane = data.offset(n as isize * sn + channel as isize * sc);
                 let from = plane.offset(row as isize * sh + column as isize * sw);
                 if sw == 1 {
-                    T::widen(from, to.add(done), count);
+                    T::widen(self.input.kernels.isa, from, to.add(done), count);
                 } else {
                     (0..count as isize).for_each(|p| *to.add(done).offset(p) = (*from.offset(p * sw)).to_compute());
                 }

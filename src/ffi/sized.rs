@@ -6,6 +6,9 @@ use crate::error::{Error, Result, require};
 use std::mem::MaybeUninit;
 use std::ptr;
 
+/// No release will have a larger struct: what claims to be larger was not initialised.
+const LARGEST: usize = 1 << 16;
+
 /// A struct of the interface whose first field is `size_t struct_size`.
 ///
 /// # Safety
@@ -48,9 +51,9 @@ unsafe fn declared_size<T: Growing>(from: *const T, argument: &str) -> Result<us
     require(!from.is_null(), || Error::null(argument, T::NAME))?;
     // SAFETY: not NULL, and the caller promises at least a struct_size there; it may be unaligned.
     let size = unsafe { from.cast::<usize>().read_unaligned() };
-    require(size >= T::FIRST_SIZE, || {
+    require((T::FIRST_SIZE..=LARGEST).contains(&size), || {
         struct_size(format!(
-            "{argument}->struct_size is {size}, expected sizeof({}), at least {}",
+            "{argument}->struct_size is {size}, expected sizeof({}), {} or more",
             T::NAME,
             T::FIRST_SIZE
         ))

@@ -278,7 +278,7 @@ pub(super) unsafe fn transpose_grad_y<T: HasKernels>(
             let from = from.offset(row as isize * sh + column as isize * sw);
             let to = to.data.offset(p as isize * to.stride);
             if so == 1 {
-                T::widen(from, to, outputs);
+                T::widen(run.plan.kernels.isa, from, to, outputs);
             } else {
                 (0..outputs as isize).for_each(|o| *to.offset(o) = (*from.offset(o * so)).to_compute());
             }

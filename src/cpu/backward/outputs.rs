@@ -85,7 +85,7 @@ impl<T: HasKernels> Run<'_, T> {
             }
             if let Some(stride) = pixel_stride(tensor).filter(|_| !add_any) {
                 for (i, pixel) in part.enumerate() {
-                    T::narrow(from.add(i * c), to.offset(pixel as isize * stride), c);
+                    T::narrow(self.plan.kernels.isa, from.add(i * c), to.offset(pixel as isize * stride), c);
                 }
                 return;
             }

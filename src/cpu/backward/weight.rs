@@ -231,7 +231,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
             for o in 0..unit.rows {
                 let to = self.grad_y.add(o * depth);
                 if planes {
-                    T::widen(from(o, 0).add(tile.first), to, tile.positions);
+                    T::widen(self.run.plan.kernels.isa, from(o, 0).add(tile.first), to, tile.positions);
                 } else {
                     (0..tile.positions).for_each(|p| *to.add(p) = (*from(o, tile.first + p)).to_compute());
                 }

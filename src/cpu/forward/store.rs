@@ -69,7 +69,7 @@ impl<T: HasKernels> Worker<'_, T> {
                 store(&StorePlanesArgs { positions, columns, acc, bias, y, plane_stride: BLOCK_POSITIONS as isize });
                 for k in 0..columns {
                     let to = to.offset(k as isize * plane_stride).add(first);
-                    T::narrow(block.as_ptr().add(k * BLOCK_POSITIONS), to, positions);
+                    T::narrow(self.run.plan.kernels.isa, block.as_ptr().add(k * BLOCK_POSITIONS), to, positions);
                 }
             }
         }
@@ -91,7 +91,7 @@ impl<T: HasKernels> Worker<'_, T> {
                 for (k, value) in row.iter_mut().enumerate().take(columns) {
                     *value = (*acc.add(p * width + k) + *bias.add(k)).canonical();
                 }
-                T::narrow(row.as_ptr(), to.offset(p as isize * stride), columns);
+                T::narrow(self.run.plan.kernels.isa, row.as_ptr(), to.offset(p as isize * stride), columns);
             }
         }
     }
