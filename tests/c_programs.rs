@@ -42,6 +42,7 @@ programs! {
     executors: "executors.c",
     float_state: "float_state.c",
     fork: "fork.c",
+    guard_pages: "guard_pages.c",
     lifetime: "lifetime.c",
     log: "log.c",
     message: "message.c",

@@ -67,3 +67,18 @@ fn without_cann_it_says_so() {
     assert!(output.status.success(), "{text}");
     assert!(text.starts_with("did not run: ascend-validate: no CANN on this machine"), "{text}");
 }
+
+#[test]
+fn without_cann_the_kernels_are_not_built_and_why_is_said() {
+    if Path::new("/usr/local/Ascend").exists() {
+        report("Ascend: the build of the kernels without CANN was NOT checked: this machine has one");
+        return;
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/ascend-kernels.sh");
+    let mut command = std::process::Command::new(script);
+    let output = command.env_remove("ASCEND_HOME_PATH").env_remove("ASCEND_TOOLKIT_HOME").output();
+    let output = output.expect("the script starts");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("no CANN toolkit"), "{text}");
+}
