@@ -5,6 +5,16 @@ use super::element::Compute;
 /// Most lanes that any vector has.
 pub const MAX_LANES: usize = 16;
 
+/// Where the pixels of an image are, in bytes.
+#[derive(Clone, Copy)]
+pub struct PixelAddresses {
+    pub first: usize,
+    /// From pixel to pixel.
+    pub stride: usize,
+    /// What stands in for a pixel whose number is negative.
+    pub outside: usize,
+}
+
 /// A vector of [`Compute`] values. Every method is unsafe: the processor must have the instruction set, which the kernel
 /// table guarantees; methods with pointers also need the memory they name.
 ///
@@ -13,6 +23,8 @@ pub const MAX_LANES: usize = 16;
 pub trait Simd: Copy {
     type Scalar: Compute;
     type Mask: Copy;
+    /// Vectors half as long, where kernels gain by using them for what fills no whole vector; else the same vectors.
+    type Half: Simd<Scalar = Self::Scalar>;
     const LANES: usize;
 
     unsafe fn splat(value: Self::Scalar) -> Self;
@@ -44,6 +56,9 @@ pub trait Simd: Copy {
     /// Stores y * width + x as LANES integers, -1 where the mask is not set. Where it is set, y and x are integers and
     /// the result fits an i32.
     unsafe fn store_pixel_index(y: Self, x: Self, width: i32, mask: Self::Mask, to: *mut i32);
+
+    /// Stores the addresses of the LANES pixels numbered from `index` on.
+    unsafe fn store_addresses(index: *const i32, pixels: &PixelAddresses, to: *mut usize);
 
     /// The sum of the lanes of each vector, always in the same order.
     unsafe fn sums(vectors: [Self; 4]) -> [Self::Scalar; 4];

@@ -23,13 +23,13 @@ impl<T: Value> CornerArrays<T> {
         }
     }
 
-    /// Anywhere in an image of so many pixels, and now and then outside.
+    /// Anywhere in an image of so many pixels, and now and then outside; behind the last position, far from it.
     pub fn random(trial: &mut Trial<T>, positions: usize, pixels: usize, finite: bool) -> Self {
-        let empty = Self::new(trial, positions);
+        let empty = Self::new(trial, positions + POSITION_PADDING - 1);
         let random = &mut trial.random;
-        let index = |random: &mut Random| if random.one_in(4) { -1 } else { random.below(pixels) as i32 };
+        let inside = |random: &mut Random| if random.one_in(4) { -1 } else { random.below(pixels) as i32 };
         Self {
-            index: empty.index.filled(|_, _| index(random)),
+            index: empty.index.filled(|_, p| if p < positions { inside(random) } else { i32::MAX - p as i32 }),
             weight: empty.weight.filled(|_, _| random.number(finite)),
             fraction: empty.fraction,
         }

@@ -1,6 +1,7 @@
 //! Eight f32 in a ymm register.
 
-use crate::cpu::simd::{MAX_LANES, Simd};
+use super::f64x4::F64x4;
+use crate::cpu::simd::{MAX_LANES, PixelAddresses, Simd};
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]
@@ -17,6 +18,7 @@ unsafe fn first(n: usize) -> __m256i {
 impl Simd for F32x8 {
     type Scalar = f32;
     type Mask = __m256;
+    type Half = Self;
     const LANES: usize = 8;
 
     #[inline(always)]
@@ -85,6 +87,13 @@ impl Simd for F32x8 {
             let pixel = _mm256_add_epi32(row, _mm256_cvttps_epi32(x.0));
             let outside = _mm256_andnot_si256(_mm256_castps_si256(mask), _mm256_set1_epi32(-1));
             _mm256_storeu_si256(to.cast(), _mm256_or_si256(pixel, outside));
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_addresses(index: *const i32, pixels: &PixelAddresses, to: *mut usize) {
+        unsafe {
+            F64x4::store_addresses(index, pixels, to);
+            F64x4::store_addresses(index.add(4), pixels, to.add(4));
         }
     }
     #[inline(always)]

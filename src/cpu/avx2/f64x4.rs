@@ -1,6 +1,6 @@
 //! Four f64 in a ymm register.
 
-use crate::cpu::simd::{MAX_LANES, Simd};
+use crate::cpu::simd::{MAX_LANES, PixelAddresses, Simd};
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]
@@ -17,6 +17,7 @@ unsafe fn first(n: usize) -> __m256i {
 impl Simd for F64x4 {
     type Scalar = f64;
     type Mask = __m256d;
+    type Half = Self;
     const LANES: usize = 4;
 
     #[inline(always)]
@@ -88,6 +89,19 @@ impl Simd for F64x4 {
             let (low, high) = (_mm256_castps256_ps128(mask), _mm256_extractf128_ps::<1>(mask));
             let mask = _mm_castps_si128(_mm_shuffle_ps::<0xdd>(low, high));
             _mm_storeu_si128(to.cast(), _mm_or_si128(pixel, _mm_andnot_si128(mask, _mm_set1_epi32(-1))));
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_addresses(index: *const i32, pixels: &PixelAddresses, to: *mut usize) {
+        unsafe {
+            let index = _mm256_cvtepi32_epi64(_mm_loadu_si128(index.cast()));
+            let times = |factor: usize| _mm256_mul_epu32(index, _mm256_set1_epi64x(factor as i64));
+            // There is no product of 64 bits.
+            let distance = _mm256_add_epi64(times(pixels.stride), _mm256_slli_epi64::<32>(times(pixels.stride >> 32)));
+            let address = _mm256_add_epi64(distance, _mm256_set1_epi64x(pixels.first as i64));
+            let outside = _mm256_set1_epi64x(pixels.outside as i64);
+            let [address, outside, index] = [address, outside, index].map(|lanes| _mm256_castsi256_pd(lanes));
+            _mm256_storeu_pd(to.cast(), _mm256_blendv_pd(address, outside, index));
         }
     }
     #[inline(always)]

@@ -1,6 +1,8 @@
 //! Sixteen f32 in a zmm register.
 
-use crate::cpu::simd::{MAX_LANES, Simd};
+use super::f64x8::F64x8;
+use crate::cpu::avx2::F32x8;
+use crate::cpu::simd::{MAX_LANES, PixelAddresses, Simd};
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]
@@ -16,6 +18,7 @@ fn first(n: usize) -> __mmask16 {
 impl Simd for F32x16 {
     type Scalar = f32;
     type Mask = __mmask16;
+    type Half = F32x8;
     const LANES: usize = 16;
 
     #[inline(always)]
@@ -83,6 +86,13 @@ impl Simd for F32x16 {
             let row = _mm512_mullo_epi32(_mm512_cvttps_epi32(y.0), _mm512_set1_epi32(width));
             let pixel = _mm512_mask_add_epi32(_mm512_set1_epi32(-1), mask, row, _mm512_cvttps_epi32(x.0));
             _mm512_storeu_si512(to.cast(), pixel);
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_addresses(index: *const i32, pixels: &PixelAddresses, to: *mut usize) {
+        unsafe {
+            F64x8::store_addresses(index, pixels, to);
+            F64x8::store_addresses(index.add(8), pixels, to.add(8));
         }
     }
     #[inline(always)]

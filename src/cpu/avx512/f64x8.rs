@@ -1,6 +1,7 @@
 //! Eight f64 in a zmm register.
 
-use crate::cpu::simd::{MAX_LANES, Simd};
+use crate::cpu::avx2::F64x4;
+use crate::cpu::simd::{MAX_LANES, PixelAddresses, Simd};
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]
@@ -16,6 +17,7 @@ fn first(n: usize) -> __mmask8 {
 impl Simd for F64x8 {
     type Scalar = f64;
     type Mask = __mmask8;
+    type Half = F64x4;
     const LANES: usize = 8;
 
     #[inline(always)]
@@ -83,6 +85,16 @@ impl Simd for F64x8 {
             let row = _mm256_mullo_epi32(_mm512_cvttpd_epi32(y.0), _mm256_set1_epi32(width));
             let pixel = _mm256_mask_add_epi32(_mm256_set1_epi32(-1), mask, row, _mm512_cvttpd_epi32(x.0));
             _mm256_storeu_si256(to.cast(), pixel);
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_addresses(index: *const i32, pixels: &PixelAddresses, to: *mut usize) {
+        unsafe {
+            let index = _mm512_cvtepi32_epi64(_mm256_loadu_si256(index.cast()));
+            let distance = _mm512_mullo_epi64(index, _mm512_set1_epi64(pixels.stride as i64));
+            let address = _mm512_add_epi64(distance, _mm512_set1_epi64(pixels.first as i64));
+            let outside = _mm512_set1_epi64(pixels.outside as i64);
+            _mm512_storeu_si512(to.cast(), _mm512_mask_mov_epi64(address, _mm512_movepi64_mask(index), outside));
         }
     }
     #[inline(always)]

@@ -4,7 +4,8 @@
 pub const POSITION_PADDING: usize = 16;
 
 /// Where the four corners of each position's sample are, and what they weigh. Four arrays, [`Corners::stride`] apart,
-/// for the corners (0,0), (0,1), (1,0), (1,1) in (y, x).
+/// for the corners (0,0), (0,1), (1,0), (1,1) in (y, x). Kernels read whole vectors: each array has room for
+/// POSITION_PADDING - 1 more positions than a tile.
 #[derive(Clone, Copy)]
 pub struct Corners<T> {
     /// Pixel number y * W + x, or -1 for a corner that is not read.

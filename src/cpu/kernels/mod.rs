@@ -7,6 +7,7 @@
 
 mod args;
 mod coordinates;
+mod corner_addresses;
 mod depthwise;
 mod dots;
 mod instantiate;

@@ -1,59 +1,88 @@
 //! Bilinear sampling across channels: four weighted vector loads for each vector of channels, no branch on borders.
 
 use super::args::SampleArgs;
-use crate::cpu::element::Compute;
+use super::corner_addresses::CornerAddresses;
 use crate::cpu::simd::Simd;
-
-/// Where the channels of a corner are: in the image, or zeros. Reading zeros, not a clamped pixel of weight 0, keeps an
-/// infinity beside the border from becoming NaN.
-///
-/// # Safety
-///
-/// `index` is -1 or a pixel of the image.
-#[inline(always)]
-pub(super) unsafe fn corner<T: Compute>(image: *const T, index: i32, pixel_stride: usize) -> *const T {
-    if index < 0 {
-        T::ZEROS
-    } else {
-        // SAFETY: a pixel of the image.
-        unsafe { image.add(index as usize * pixel_stride) }
-    }
-}
 
 /// # Safety
 ///
 /// The processor has V's instruction set; `a` describes memory as [`SampleArgs`] says.
 #[inline(always)]
 pub unsafe fn sample<V: Simd>(a: &SampleArgs<V::Scalar>) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        // Of few channels the number is known to the loop, which then has nothing to do but sample.
+        match a.channels {
+            n if n == V::Half::LANES => positions::<V, V::Half, 1>(a),
+            n if n == V::LANES => positions::<V, V, 1>(a),
+            _ => positions::<V, V, 0>(a),
+        }
+    }
+}
+
+/// All positions, with coordinates in vectors V and channels in `VECTORS` vectors W; 0 stands for any number of channels.
+#[inline(always)]
+unsafe fn positions<V: Simd, W: Simd<Scalar = V::Scalar>, const VECTORS: usize>(a: &SampleArgs<V::Scalar>) {
+    let mut corners = CornerAddresses::new(a.image, a.pixel_stride);
+    let mut first = 0;
     // SAFETY: corners are pixels or zeros, both with `channels` elements; rows of col likewise.
     unsafe {
-        let stride = a.corners.stride;
-        for p in 0..a.positions {
-            let index = |k: usize| *a.corners.index.add(k * stride + p);
-            let weight = |k: usize| V::splat(*a.corners.weight.add(k * stride + p));
-            let v00 = corner(a.image, index(0), a.pixel_stride);
-            let v01 = corner(a.image, index(1), a.pixel_stride);
-            let v10 = corner(a.image, index(2), a.pixel_stride);
-            let v11 = corner(a.image, index(3), a.pixel_stride);
-            let (w00, w01, w10, w11) = (weight(0), weight(1), weight(2), weight(3));
-            let col = a.col.add(p * a.col_stride);
-            let mut c = 0;
-            while c + V::LANES <= a.channels {
-                let s = w00.mul(V::load(v00.add(c)));
-                let s = w01.mul_add(V::load(v01.add(c)), s);
-                let s = w10.mul_add(V::load(v10.add(c)), s);
-                let s = w11.mul_add(V::load(v11.add(c)), s);
-                s.store(col.add(c));
-                c += V::LANES;
+        while first < a.positions {
+            corners.find::<V>(&a.corners, first);
+            for lane in 0..V::LANES.min(a.positions - first) {
+                let p = first + lane;
+                let weight = |k: usize| *a.corners.weight.add(k * a.corners.stride + p);
+                let weights = [weight(0), weight(1), weight(2), weight(3)];
+                let (corners, col) = (corners.of(lane), a.col.add(p * a.col_stride));
+                if VECTORS == 0 {
+                    any_channels::<V>(corners, weights, col, a.channels);
+                } else {
+                    for v in 0..VECTORS {
+                        blend::<W>(corners, weights, v * W::LANES).store(col.add(v * W::LANES));
+                    }
+                }
             }
-            if c < a.channels {
-                let n = a.channels - c;
-                let s = w00.mul(V::load_first(v00.add(c), n));
-                let s = w01.mul_add(V::load_first(v01.add(c), n), s);
-                let s = w10.mul_add(V::load_first(v10.add(c), n), s);
-                let s = w11.mul_add(V::load_first(v11.add(c), n), s);
-                s.store_first(col.add(c), n);
-            }
+            first += V::LANES;
         }
+    }
+}
+
+#[inline(always)]
+unsafe fn any_channels<V: Simd>(
+    corners: [*const V::Scalar; 4],
+    weights: [V::Scalar; 4],
+    col: *mut V::Scalar,
+    channels: usize,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut c = 0;
+        while c + V::LANES <= channels {
+            blend::<V>(corners, weights, c).store(col.add(c));
+            c += V::LANES;
+        }
+        if c + V::Half::LANES <= channels {
+            blend::<V::Half>(corners, weights, c).store(col.add(c));
+            c += V::Half::LANES;
+        }
+        if c < channels {
+            let n = channels - c;
+            let [v00, v01, v10, v11] = corners.map(|corner| V::Half::load_first(corner.add(c), n));
+            let [w00, w01, w10, w11] = weights.map(|weight| V::Half::splat(weight));
+            let s = w01.mul_add(v01, w00.mul(v00));
+            w11.mul_add(v11, w10.mul_add(v10, s)).store_first(col.add(c), n);
+        }
+    }
+}
+
+/// A vector of channels from `c` on.
+#[inline(always)]
+unsafe fn blend<V: Simd>(corners: [*const V::Scalar; 4], weights: [V::Scalar; 4], c: usize) -> V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let [v00, v01, v10, v11] = corners.map(|corner| V::load(corner.add(c)));
+        let [w00, w01, w10, w11] = weights.map(|weight| V::splat(weight));
+        let s = w01.mul_add(v01, w00.mul(v00));
+        w11.mul_add(v11, w10.mul_add(v10, s))
     }
 }

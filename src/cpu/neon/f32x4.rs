@@ -1,6 +1,7 @@
 //! Four f32 in a q register.
 
-use crate::cpu::simd::{MAX_LANES, Simd};
+use super::f64x2::F64x2;
+use crate::cpu::simd::{MAX_LANES, PixelAddresses, Simd};
 use std::arch::aarch64::*;
 
 #[derive(Clone, Copy)]
@@ -10,6 +11,7 @@ pub struct F32x4(float32x4_t);
 impl Simd for F32x4 {
     type Scalar = f32;
     type Mask = uint32x4_t;
+    type Half = Self;
     const LANES: usize = 4;
 
     #[inline(always)]
@@ -91,6 +93,13 @@ impl Simd for F32x4 {
         unsafe {
             let pixel = vmlaq_n_s32(vcvtq_s32_f32(x.0), vcvtq_s32_f32(y.0), width);
             vst1q_s32(to, vornq_s32(pixel, vreinterpretq_s32_u32(mask)));
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_addresses(index: *const i32, pixels: &PixelAddresses, to: *mut usize) {
+        unsafe {
+            F64x2::store_addresses(index, pixels, to);
+            F64x2::store_addresses(index.add(2), pixels, to.add(2));
         }
     }
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! Two f64 in a q register.
 
-use crate::cpu::simd::{MAX_LANES, Simd};
+use crate::cpu::simd::{MAX_LANES, PixelAddresses, Simd};
 use std::arch::aarch64::*;
 
 #[derive(Clone, Copy)]
@@ -10,6 +10,7 @@ pub struct F64x2(float64x2_t);
 impl Simd for F64x2 {
     type Scalar = f64;
     type Mask = uint64x2_t;
+    type Half = Self;
     const LANES: usize = 2;
 
     #[inline(always)]
@@ -80,6 +81,18 @@ impl Simd for F64x2 {
             let (y, x) = (vmovn_s64(vcvtq_s64_f64(y.0)), vmovn_s64(vcvtq_s64_f64(x.0)));
             let pixel = vmla_n_s32(x, y, width);
             vst1_s32(to, vorn_s32(pixel, vreinterpret_s32_u32(vmovn_u64(mask))));
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_addresses(index: *const i32, pixels: &PixelAddresses, to: *mut usize) {
+        unsafe {
+            let index = vld1_s32(index);
+            let times = |factor: usize| vmull_u32(vreinterpret_u32_s32(index), vdup_n_u32(factor as u32));
+            // There is no product of 64 bits.
+            let distance = vaddq_u64(times(pixels.stride), vshlq_n_u64::<32>(times(pixels.stride >> 32)));
+            let address = vaddq_u64(distance, vdupq_n_u64(pixels.first as u64));
+            let outside = vcltzq_s64(vmovl_s32(index));
+            vst1q_u64(to.cast(), vbslq_u64(outside, vdupq_n_u64(pixels.outside as u64), address));
         }
     }
     #[inline(always)]
