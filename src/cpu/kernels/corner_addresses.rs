@@ -33,11 +33,7 @@ impl CornerAddresses {
         for (k, found) in self.found.iter_mut().enumerate() {
             // SAFETY: the caller's promise; MAX_LANES is as much as any vector has.
             unsafe {
-                V::store_addresses(
-                    corners.index.add(k * corners.stride + position),
-                    &self.pixels,
-                    found.as_mut_ptr(),
-                );
+                V::store_addresses(corners.index.add(k * corners.stride + position), &self.pixels, found.as_mut_ptr());
             }
         }
     }
