@@ -8,6 +8,7 @@ pub mod avx512;
 pub mod backward;
 pub mod direct;
 pub mod element;
+mod field;
 pub mod forward;
 mod half;
 mod images;
@@ -16,8 +17,10 @@ mod layout;
 #[cfg(target_arch = "aarch64")]
 pub mod neon;
 mod pack;
+mod prefetch;
 pub mod sampler;
 pub mod scalar;
 mod share;
 pub mod simd;
 mod sum;
+pub mod tile;

@@ -1,21 +1,15 @@
 //! Sampling for a tile of positions: coordinates, remembered by tap, and the im2col tile.
 
 use super::element::Compute;
+use super::field::Field;
 use super::images::Pixels;
 use super::kernels::*;
+use super::tile::Tile;
 use crate::plan::maps::SamplerMap;
-use crate::problem::{Problem, Tensor};
+use crate::problem::Problem;
 
 /// A slot whose corners are not of this tile.
 const EMPTY: u64 = u64::MAX;
-
-/// Consecutive positions (p * Wo + q) of one image.
-#[derive(Clone, Copy, Default)]
-pub struct Tile {
-    pub n: usize,
-    pub first: usize,
-    pub positions: usize,
-}
 
 /// Consecutive taps and channels.
 #[derive(Clone, Copy)]
@@ -97,15 +91,14 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
     pub unsafe fn place(&mut self, tile: Tile) {
         self.tile = tile;
         let g = &self.input.problem.geometry;
-        let (mut row, mut column) = (tile.first as i64 / g.out_w, tile.first as i64 % g.out_w);
         // SAFETY: the arrays hold all positions, the tags all slots.
         unsafe {
-            for p in 0..tile.positions {
-                *self.base_y.add(p) = T::Compute::from_i64(row * g.stride_h - g.pad_top);
-                *self.base_x.add(p) = T::Compute::from_i64(column * g.stride_w - g.pad_left);
-                column += 1;
-                if column == g.out_w {
-                    (row, column) = (row + 1, 0);
+            for run in tile.runs() {
+                let y = T::Compute::from_i64(run.row as i64 * g.stride_h - g.pad_top);
+                for p in 0..run.positions {
+                    let x = (run.column + p) as i64 * g.stride_w - g.pad_left;
+                    *self.base_y.add(run.at + p) = y;
+                    *self.base_x.add(run.at + p) = T::Compute::from_i64(x);
                 }
             }
             for slot in 0..self.slots {
@@ -126,21 +119,26 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
         col: *mut T::Compute,
         col_stride: usize,
     ) {
-        for t in 0..columns.taps {
-            for (deformable_group, first, channels) in self.deformable_segments(columns) {
-                // SAFETY: the channels are in the image, the columns in the im2col tile.
-                unsafe {
-                    let corners = self.corners(deformable_group, columns.first_tap + t);
-                    (self.input.kernels.sample)(&SampleArgs {
-                        positions: self.tile.positions,
-                        channels,
-                        corners,
-                        image: pixels.first.add(first),
-                        pixel_stride: pixels.stride,
-                        col: col.add(t * columns.channels + first - columns.first_channel),
-                        col_stride,
-                    });
+        // All taps of some channels first: what they sample overlaps.
+        let taps = 0..columns.taps;
+        let mut parts =
+            self.deformable_segments(columns).flat_map(|segment| taps.clone().map(move |t| (segment, t))).peekable();
+        while let Some(((deformable_group, first, channels), t)) = parts.next() {
+            // SAFETY: the channels are in the image, the columns in the im2col tile.
+            unsafe {
+                let corners = self.corners(deformable_group, columns.first_tap + t);
+                if let Some(((deformable_group, ..), t)) = parts.peek() {
+                    self.prefetch(*deformable_group, columns.first_tap + t);
                 }
+                (self.input.kernels.sample)(&SampleArgs {
+                    positions: self.tile.positions,
+                    channels,
+                    corners,
+                    image: pixels.first.add(first),
+                    pixel_stride: pixels.stride,
+                    col: col.add(t * columns.channels + first - columns.first_channel),
+                    col_stride,
+                });
             }
         }
     }
@@ -178,11 +176,13 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
             if *self.tags.add(slot) == key as u64 {
                 return corners;
             }
-            self.read_run(&problem.offset, self.input.offset, 2 * key, self.offset_y);
-            self.read_run(&problem.offset, self.input.offset, 2 * key + 1, self.offset_x);
-            if let Some(mask) = &problem.mask {
-                self.read_run(mask, self.input.mask, key, self.mask);
-            }
+            let isa = self.input.kernels.isa;
+            let offset_y = self.offset().values(isa, &self.tile, 2 * key, self.offset_y);
+            let offset_x = self.offset().values(isa, &self.tile, 2 * key + 1, self.offset_x);
+            let mask = match self.mask_field() {
+                Some(mask) => mask.values(isa, &self.tile, key, self.mask),
+                None => self.mask.cast_const(),
+            };
             let (i, j) = (tap as i64 / g.kernel_w, tap as i64 % g.kernel_w);
             (self.input.kernels.coordinates)(&CoordinatesArgs {
                 positions: self.tile.positions,
@@ -190,9 +190,9 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
                 base_x: self.base_x,
                 tap_y: T::Compute::from_i64(i * g.dilation_h),
                 tap_x: T::Compute::from_i64(j * g.dilation_w),
-                offset_y: self.offset_y,
-                offset_x: self.offset_x,
-                mask: self.mask,
+                offset_y,
+                offset_x,
+                mask,
                 height: g.h as i32,
                 width: g.w as i32,
                 corners,
@@ -209,35 +209,29 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
     ///
     /// Tap and deformable group exist.
     pub unsafe fn mask(&mut self, deformable_group: usize, tap: usize) -> *const T::Compute {
-        if let Some(mask) = &self.input.problem.mask {
+        if let Some(mask) = self.mask_field() {
             let key = deformable_group * self.input.problem.geometry.taps() as usize + tap;
             // SAFETY: the channel exists.
-            unsafe { self.read_run(mask, self.input.mask, key, self.mask) };
+            unsafe { mask.copy(self.input.kernels.isa, &self.tile, key, self.mask) };
         }
         self.mask
     }
 
-    /// Reads the tile's positions of one channel of offset or mask.
-    unsafe fn read_run(&self, tensor: &Tensor, data: *const T, channel: usize, to: *mut T::Compute) {
-        let out_w = tensor.dims[3] as usize;
-        let [sn, sc, sh, sw, _] = tensor.strides.map(|stride| stride as isize);
-        let Tile { n, first, positions } = self.tile;
-        let (mut row, mut column) = (first / out_w, first % out_w);
-        let mut done = 0;
-        while done < positions {
-            let count = (out_w - column).min(positions - done);
-            // SAFETY: positions of this image's plane of the channel.
-            unsafe {
-                let plane = data.offset(n as isize * sn + channel as isize * sc);
-                let from = plane.offset(row as isize * sh + column as isize * sw);
-                if sw == 1 {
-                    T::widen(self.input.kernels.isa, from, to.add(done), count);
-                } else {
-                    (0..count as isize).for_each(|p| *to.add(done).offset(p) = (*from.offset(p * sw)).to_compute());
-                }
-            }
-            done += count;
-            (row, column) = (row + 1, 0);
+    /// Asks for offset and mask of a tap that is sampled soon.
+    fn prefetch(&self, deformable_group: usize, tap: usize) {
+        let key = deformable_group * self.input.problem.geometry.taps() as usize + tap;
+        self.offset().prefetch(&self.tile, 2 * key);
+        self.offset().prefetch(&self.tile, 2 * key + 1);
+        if let Some(mask) = self.mask_field() {
+            mask.prefetch(&self.tile, key);
         }
+    }
+
+    fn offset(&self) -> Field<'a, T> {
+        Field { tensor: &self.input.problem.offset, data: self.input.offset }
+    }
+
+    fn mask_field(&self) -> Option<Field<'a, T>> {
+        self.input.problem.mask.as_ref().map(|tensor| Field { tensor, data: self.input.mask })
     }
 }

@@ -4,7 +4,7 @@ use super::arena::{Arena, LINE};
 use super::maps::{Image, Output, SamplerMap, image_size};
 use super::tiling::Tiling;
 use crate::cpu::kernels::{HasKernels, Kernels};
-use crate::cpu::sampler::Tile;
+use crate::cpu::tile::Tile;
 use crate::error::Result;
 use crate::problem::{Geometry, Problem};
 
@@ -108,8 +108,10 @@ impl<T: HasKernels> ForwardPlan<T> {
 
     /// Tile number `tile` of image `n`.
     pub fn tile(&self, n: usize, tile: usize) -> Tile {
+        let g = &self.problem.geometry;
         let first = tile * self.tiling.positions;
-        Tile { n, first, positions: self.tiling.positions.min(self.problem.geometry.positions() as usize - first) }
+        let positions = self.tiling.positions.min(g.positions() as usize - first);
+        Tile { n, first, positions, out_w: g.out_w as usize }
     }
 
     fn map_scratch(&self) -> Result<ScratchMap> {

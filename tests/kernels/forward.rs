@@ -71,15 +71,15 @@ pub fn coordinates<T: Value>(trial: &mut Trial<T>) {
     let room = positions + POSITION_PADDING - 1;
     let [height, width] = [[1, 1], [5, 9], [1, 40], [33, 17], [46_340, 46_340]][trial.random.below(5)];
     let random = &mut trial.random;
-    let row = |value: &mut dyn FnMut() -> T| {
+    let row = |room: usize, value: &mut dyn FnMut() -> T| {
         let values: Vec<T> = (0..positions).map(|_| value()).collect();
         Operand::new([1, room], room, place).filled(|_, p| *values.get(p).unwrap_or(&T::from_f64(f64::NAN)))
     };
-    let base_y = row(&mut || T::from_f64(random.below(height as usize + 3) as f64 - 1.0));
-    let base_x = row(&mut || T::from_f64(random.below(width as usize + 3) as f64 - 1.0));
-    let offset_y = row(&mut || offset(random, height));
-    let offset_x = row(&mut || offset(random, width));
-    let mask = row(&mut || random.number(false));
+    let base_y = row(room, &mut || T::from_f64(random.below(height as usize + 3) as f64 - 1.0));
+    let base_x = row(room, &mut || T::from_f64(random.below(width as usize + 3) as f64 - 1.0));
+    let offset_y = row(positions, &mut || offset(random, height));
+    let offset_x = row(positions, &mut || offset(random, width));
+    let mask = row(positions, &mut || random.number(false));
     let [tap_y, tap_x] = [0, 1].map(|_| T::from_f64(random.below(5) as f64));
     let [got, expected] = [0, 1].map(|_| CornerArrays::<T>::new(trial, room));
     for (kernels, corners) in [(trial.kernels, &got), (trial.scalar, &expected)] {

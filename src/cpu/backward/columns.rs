@@ -3,7 +3,8 @@
 
 use super::super::kernels::*;
 use super::super::layout::{Matrix, transpose_widening};
-use super::super::sampler::{Columns, Sampler, Tile};
+use super::super::sampler::{Columns, Sampler};
+use super::super::tile::Tile;
 use super::hits::Together;
 use super::{Run, clear};
 use crate::error::Result;
@@ -105,7 +106,8 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         let all = plan.problem.geometry.positions() as usize;
         for number in part.first_tile..part.first_tile + part.tiles {
             let first = number * plan.positions;
-            let tile = Tile { n: self.n, first, positions: plan.positions.min(all - first) };
+            let positions = plan.positions.min(all - first);
+            let tile = Tile { n: self.n, first, positions, out_w: plan.problem.geometry.out_w as usize };
             // SAFETY: tile, segments and taps exist.
             unsafe {
                 self.sampler.place(tile);

@@ -3,8 +3,9 @@
 
 use super::super::kernels::*;
 use super::super::layout::Matrix;
-use super::super::sampler::{Columns, Sampler, Tile};
+use super::super::sampler::{Columns, Sampler};
 use super::super::share::share;
+use super::super::tile::Tile;
 use super::columns::transpose_grad_y;
 use super::outputs::at;
 use super::{Run, clear, store};
@@ -144,7 +145,8 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         for tile in 0..tiles {
             let first = tile * plan.weight.depth;
             let number = n * tiles + tile;
-            let tile = Tile { n, first, positions: plan.weight.depth.min(all - first) };
+            let positions = plan.weight.depth.min(all - first);
+            let tile = Tile { n, first, positions, out_w: plan.problem.geometry.out_w as usize };
             // SAFETY: the tile exists; `slot` holds the image's copy.
             unsafe {
                 self.sampler.place(tile);

@@ -3,7 +3,7 @@
 use super::tile::Worker;
 use crate::cpu::element::Compute;
 use crate::cpu::kernels::*;
-use crate::cpu::sampler::Tile;
+use crate::cpu::tile::{Run, Tile};
 use crate::plan::maps::Output;
 
 /// Most columns of a panel, of any kernel.
@@ -25,23 +25,46 @@ impl<T: HasKernels> Worker<'_, T> {
             let acc = self.acc(tiling.levels - 1, slot);
             let bias = self.run.bias.add((group * tiling.panels + panel) * tiling.columns);
             let channels = self.run.tensors.y.offset(tile.n as isize * sn + o * so);
-            let target = channels.offset(match plan.output {
-                Output::Pixels { stride } => tile.first as isize * stride,
-                Output::Planes | Output::Strided => tile.first as isize,
-            });
-            match plan.output {
-                Output::Planes => self.store_planes((acc, bias), [tile.positions, columns], target, so),
-                Output::Pixels { stride } => self.store_pixels((acc, bias), [tile.positions, columns], target, stride),
-                Output::Strided => {
-                    let out_w = y.dims[3] as usize;
-                    for p in 0..tile.positions {
-                        let (row, column) = ((tile.first + p) / out_w, (tile.first + p) % out_w);
-                        let to = channels.offset(row as isize * sh + column as isize * sw);
-                        for k in 0..columns {
-                            let value = *acc.add(p * tiling.columns + k) + *bias.add(k);
-                            *to.offset(k as isize * so) = T::from_compute(value.canonical());
-                        }
+            for Run { at, row, column, positions } in self.output_runs(tile) {
+                let acc = acc.add(at * tiling.columns).cast_const();
+                let first = (row * tile.out_w + column) as isize;
+                match plan.output {
+                    Output::Planes => self.store_planes((acc, bias), [positions, columns], channels.offset(first), so),
+                    Output::Pixels { stride } => {
+                        self.store_pixels((acc, bias), [positions, columns], channels.offset(first * stride), stride);
                     }
+                    Output::Strided => {
+                        let to = channels.offset(row as isize * sh + column as isize * sw);
+                        self.store_elements((acc, bias), [positions, columns], to, [sw, so]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Positions whose places in y are evenly spaced.
+    fn output_runs(&self, tile: Tile) -> impl Iterator<Item = Run> + use<T> {
+        let across_rows = self.run.plan.output != Output::Strided;
+        let whole = across_rows.then(|| Run { positions: tile.positions, ..tile.first_run() });
+        whole.into_iter().chain((!across_rows).then(|| tile.runs()).into_iter().flatten())
+    }
+
+    /// A panel to any other y: positions and output channels as far apart as the strides say.
+    unsafe fn store_elements(
+        &self,
+        (acc, bias): (*const T::Compute, *const T::Compute),
+        [positions, columns]: [usize; 2],
+        to: *mut T,
+        [position_stride, channel_stride]: [isize; 2],
+    ) {
+        let width = self.run.plan.tiling.columns;
+        for p in 0..positions {
+            for k in 0..columns {
+                // SAFETY: the caller names a panel and its place in y.
+                unsafe {
+                    let value = *acc.add(p * width + k) + *bias.add(k);
+                    let to = to.offset(p as isize * position_stride + k as isize * channel_stride);
+                    *to = T::from_compute(value.canonical());
                 }
             }
         }

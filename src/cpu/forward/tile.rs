@@ -5,7 +5,8 @@ use crate::cpu::element::Compute;
 use crate::cpu::images::Pixels;
 use crate::cpu::kernels::*;
 use crate::cpu::pack::panel_offset;
-use crate::cpu::sampler::{Columns, Sampler, SamplerInput, Tile};
+use crate::cpu::sampler::{Columns, Sampler, SamplerInput};
+use crate::cpu::tile::Tile;
 use crate::plan::tiling::{DepthBlock, MAX_CHAIN};
 use std::ops::Range;
 

@@ -19,7 +19,7 @@ pub struct Corners<T> {
 
 /// Computes the corners of one kernel tap of one deformable group for a tile of positions.
 pub struct CoordinatesArgs<T> {
-    /// Positions; the arrays below have room for POSITION_PADDING - 1 more.
+    /// Positions; base and corners have room for POSITION_PADDING - 1 more.
     pub positions: usize,
     /// Coordinates of the tap at (0, 0) without offset: p * stride - pad, exact.
     pub base_y: *const T,
@@ -27,6 +27,7 @@ pub struct CoordinatesArgs<T> {
     /// Distance of this tap: i * dilation, exact.
     pub tap_y: T,
     pub tap_x: T,
+    /// These three may be in the caller's tensors: nothing beyond the positions is read.
     pub offset_y: *const T,
     pub offset_x: *const T,
     pub mask: *const T,

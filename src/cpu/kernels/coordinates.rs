@@ -6,7 +6,7 @@ use crate::cpu::simd::Simd;
 
 /// # Safety
 ///
-/// The processor has V's instruction set; all arrays hold the positions rounded up to whole vectors.
+/// The processor has V's instruction set; `a` describes memory as [`CoordinatesArgs`] says.
 #[inline(always)]
 pub unsafe fn coordinates<V: Simd>(a: &CoordinatesArgs<V::Scalar>) {
     // SAFETY: the caller's promise covers every vector that starts at a position.
@@ -19,9 +19,13 @@ pub unsafe fn coordinates<V: Simd>(a: &CoordinatesArgs<V::Scalar>) {
         let (index, weight, stride) = (a.corners.index, a.corners.weight, a.corners.stride);
         let mut p = 0;
         while p < a.positions {
+            let n = a.positions - p;
+            let read = |values: *const V::Scalar| {
+                if n < V::LANES { V::load_first(values.add(p), n) } else { V::load(values.add(p)) }
+            };
             // The base is exact; the sum with the offset is the one rounding that the contract has.
-            let y = V::load(a.base_y.add(p)).add(tap_y).add(V::load(a.offset_y.add(p)));
-            let x = V::load(a.base_x.add(p)).add(tap_x).add(V::load(a.offset_x.add(p)));
+            let y = V::load(a.base_y.add(p)).add(tap_y).add(read(a.offset_y));
+            let x = V::load(a.base_x.add(p)).add(tap_x).add(read(a.offset_x));
             let in_y = V::both(minus_one.less(y), y.less(height));
             let in_x = V::both(minus_one.less(x), x.less(width));
             let in_range = V::both(in_y, in_x);
@@ -31,7 +35,7 @@ pub unsafe fn coordinates<V: Simd>(a: &CoordinatesArgs<V::Scalar>) {
             // Out of range all four weights are 0 * mask: 0, or not finite where the mask is not.
             let (wy0, wy1) = (one.sub(ly).or_zero(in_range), ly.or_zero(in_range));
             let (wx0, wx1) = (one.sub(lx).or_zero(in_range), lx.or_zero(in_range));
-            let mask = V::load(a.mask.add(p));
+            let mask = read(a.mask);
             wy0.mul(wx0).mul(mask).store(weight.add(p));
             wy0.mul(wx1).mul(mask).store(weight.add(stride + p));
             wy1.mul(wx0).mul(mask).store(weight.add(2 * stride + p));
