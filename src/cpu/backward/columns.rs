@@ -157,6 +157,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                             acc: self.gcol.add(panel * width),
                             acc_stride: plan.gcol_stride(),
                             accumulate: first + start > 0,
+                            next: packed.wrapping_add(depth * width),
                         });
                         packed = packed.add(depth * width);
                     }

@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::exec::Team;
 use crate::plan::maps::is_planes;
 use crate::plan::tiling::MAX_CHAIN;
+use std::ptr::null;
 
 /// A unit's rows and columns.
 struct Unit {
@@ -184,6 +185,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                     acc: acc.add(panel * width),
                     acc_stride: plan.weight.padded_width(),
                     accumulate,
+                    next: null(),
                 });
             }
         }

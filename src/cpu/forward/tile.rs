@@ -9,6 +9,10 @@ use crate::cpu::sampler::{Columns, Sampler, SamplerInput};
 use crate::cpu::tile::Tile;
 use crate::plan::tiling::{DepthBlock, MAX_CHAIN};
 use std::ops::Range;
+use std::ptr::null;
+
+/// Packed weights of fewer bytes stay in a second-level cache by themselves.
+const FEW_WEIGHTS: usize = 256 << 10;
 
 /// One thread's part of a run.
 pub(super) struct Worker<'a, T: HasKernels> {
@@ -143,8 +147,15 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                 acc: self.acc(0, panel),
                 acc_stride: tiling.columns,
                 accumulate,
+                next: self.next(packed + block.depth() * tiling.columns),
             });
         }
+    }
+
+    /// Where the packed weights after those before `offset` are, if they are too many to stay in the second-level cache.
+    fn next(&self, offset: usize) -> *const T::Compute {
+        let (all, packed) = (self.run.plan.packed_len, self.run.packed);
+        if all * size_of::<T::Compute>() < FEW_WEIGHTS { null() } else { packed.wrapping_add(offset % all) }
     }
 
     /// After `blocks` blocks: adds full chains of one level of accumulators into the next, all of them at the end.

@@ -67,6 +67,8 @@ pub struct MultiplyArgs<T> {
     pub acc_stride: usize,
     /// Add to what is in acc, instead of overwriting it.
     pub accumulate: bool,
+    /// Where the right operand of the next call is, if it is worth bringing nearer meanwhile; else NULL.
+    pub next: *const T,
 }
 
 /// Writes acc[positions][columns] + bias to an output whose positions are neighbours in each channel plane.

@@ -3,6 +3,7 @@
 
 use super::args::MultiplyArgs;
 use crate::cpu::element::Compute;
+use crate::cpu::prefetch::prefetch_far;
 use crate::cpu::simd::Simd;
 
 /// All rows of one panel of `VECTORS` vectors of columns, `ROWS` rows at a time.
@@ -15,18 +16,22 @@ pub unsafe fn multiply<V: Simd, const ROWS: usize, const VECTORS: usize>(a: &Mul
     let mut row = 0;
     // SAFETY: every call stays within the rows.
     unsafe {
+        if ROWS <= a.rows && !a.next.is_null() {
+            some_rows::<V, ROWS, VECTORS, true>(a, row);
+            row += ROWS;
+        }
         while row + ROWS <= a.rows {
-            some_rows::<V, ROWS, VECTORS>(a, row);
+            some_rows::<V, ROWS, VECTORS, false>(a, row);
             row += ROWS;
         }
         while row + 4 <= a.rows {
-            some_rows::<V, 4, VECTORS>(a, row);
+            some_rows::<V, 4, VECTORS, false>(a, row);
             row += 4;
         }
         match a.rows - row {
-            3 => some_rows::<V, 3, VECTORS>(a, row),
-            2 => some_rows::<V, 2, VECTORS>(a, row),
-            1 => some_rows::<V, 1, VECTORS>(a, row),
+            3 => some_rows::<V, 3, VECTORS, false>(a, row),
+            2 => some_rows::<V, 2, VECTORS, false>(a, row),
+            1 => some_rows::<V, 1, VECTORS, false>(a, row),
             _ => {}
         }
     }
@@ -34,12 +39,12 @@ pub unsafe fn multiply<V: Simd, const ROWS: usize, const VECTORS: usize>(a: &Mul
 
 /// Each element's sum runs over the depth in order, whatever the number of rows, so tails have the same bits.
 #[inline(always)]
-unsafe fn some_rows<V: Simd, const ROWS: usize, const VECTORS: usize>(a: &MultiplyArgs<V::Scalar>, first: usize) {
+unsafe fn some_rows<V: Simd, const ROWS: usize, const VECTORS: usize, const AHEAD: bool>(a: &MultiplyArgs<V::Scalar>, first: usize) {
     // SAFETY: rows first..first + ROWS of left and acc, `depth` rows of right.
     unsafe {
         let mut sums = [[V::splat(V::Scalar::ZERO); VECTORS]; ROWS];
         let left = a.left.add(first * a.left_stride);
-        let mut right = a.right;
+        let (mut right, mut next) = (a.right, a.next);
         for k in 0..a.depth {
             let mut columns = [V::splat(V::Scalar::ZERO); VECTORS];
             for (v, column) in columns.iter_mut().enumerate() {
@@ -50,6 +55,12 @@ unsafe fn some_rows<V: Simd, const ROWS: usize, const VECTORS: usize>(a: &Multip
                 for (sum, column) in sums.iter_mut().zip(columns) {
                     *sum = value.mul_add(column, *sum);
                 }
+            }
+            if AHEAD {
+                for v in (0..VECTORS * V::LANES * size_of::<V::Scalar>()).step_by(64) {
+                    prefetch_far(next.wrapping_byte_add(v));
+                }
+                next = next.wrapping_add(a.right_stride);
             }
             // Behind the last row it may lead out of the operand.
             right = right.wrapping_add(a.right_stride);
