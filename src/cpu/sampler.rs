@@ -46,6 +46,8 @@ pub struct Sampler<'a, T: HasKernels> {
     index: *mut i32,
     weight: *mut T::Compute,
     fraction: *mut T::Compute,
+    /// The greatest y in range of the corners computed last, at least 0.
+    deepest: T::Compute,
     tile: Tile,
 }
 
@@ -70,6 +72,7 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
                 index: scratch.add(map.index).cast(),
                 weight: at(map.weight),
                 fraction: at(map.fraction),
+                deepest: T::Compute::ZERO,
                 tile: Tile::default(),
             };
             // Kernels work in whole vectors: what is beyond the last position must be a value, whichever.
@@ -114,7 +117,7 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
     /// The columns exist, `pixels` is the tile's image, `col` has a row of `col_stride` elements for each position.
     pub unsafe fn sample(
         &mut self,
-        pixels: Pixels<T::Compute>,
+        pixels: &mut Pixels<'_, T>,
         columns: &Columns,
         col: *mut T::Compute,
         col_stride: usize,
@@ -127,6 +130,7 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
             // SAFETY: the channels are in the image, the columns in the im2col tile.
             unsafe {
                 let corners = self.corners(deformable_group, columns.first_tap + t);
+                pixels.reach(self.deepest);
                 if let Some(((deformable_group, ..), t)) = parts.peek() {
                     self.prefetch(*deformable_group, columns.first_tap + t);
                 }
@@ -184,7 +188,7 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
                 None => self.mask.cast_const(),
             };
             let (i, j) = (tap as i64 / g.kernel_w, tap as i64 % g.kernel_w);
-            (self.input.kernels.coordinates)(&CoordinatesArgs {
+            self.deepest = (self.input.kernels.coordinates)(&CoordinatesArgs {
                 positions: self.tile.positions,
                 base_y: self.base_y,
                 base_x: self.base_x,

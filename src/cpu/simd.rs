@@ -43,6 +43,8 @@ pub trait Simd: Copy {
     /// self * factor + addend, rounded once.
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
     unsafe fn floor(self) -> Self;
+    /// The greater of two numbers, lane by lane.
+    unsafe fn max(self, other: Self) -> Self;
     /// Lanes where self < other; false for NaN.
     unsafe fn less(self, other: Self) -> Self::Mask;
     unsafe fn both(a: Self::Mask, b: Self::Mask) -> Self::Mask;

@@ -40,7 +40,8 @@ pub struct ForwardPlan<T: HasKernels> {
     pub workers: usize,
     /// Images worked on at once, each with its copy where x is copied.
     pub images_in_flight: usize,
-    /// One thread does an image from beginning to end, instead of all threads sharing each: for many small images.
+    /// One thread does an image from beginning to end, instead of all threads sharing each: for many
+    /// images, or a single thread.
     pub image_per_worker: bool,
     pub scratch: ScratchMap,
     pub workspace: WorkspaceMap,
@@ -64,7 +65,7 @@ impl<T: HasKernels> ForwardPlan<T> {
         let tiling = cut(g, kernels.rows, kernels.columns, size_of::<T::Compute>(), threads);
         let tiles = (g.positions() as usize).div_ceil(tiling.positions);
         let workers = threads.min((g.n as usize).saturating_mul(tiles)).max(1);
-        let image_per_worker = workers > 1 && g.n as usize >= 8 * workers;
+        let image_per_worker = workers == 1 || g.n as usize >= 8 * workers;
         let images_in_flight = workers.min(g.n.max(1) as usize);
         let mut plan = Self {
             problem: *problem,

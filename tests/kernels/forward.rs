@@ -4,6 +4,7 @@ use super::Trial;
 use super::operand::Operand;
 use super::values::{Random, Value, magnitude};
 use deformconv::cpu::kernels::*;
+use std::ptr::null;
 
 /// Sets of `sets` corners for each of some positions.
 pub struct CornerArrays<T> {
@@ -82,7 +83,7 @@ pub fn coordinates<T: Value>(trial: &mut Trial<T>) {
     let mask = row(positions, &mut || random.number(false));
     let [tap_y, tap_x] = [0, 1].map(|_| T::from_f64(random.below(5) as f64));
     let [got, expected] = [0, 1].map(|_| CornerArrays::<T>::new(trial, room));
-    for (kernels, corners) in [(trial.kernels, &got), (trial.scalar, &expected)] {
+    let [deepest, at_least] = [(trial.kernels, &got), (trial.scalar, &expected)].map(|(kernels, corners)| {
         let args = CoordinatesArgs {
             positions,
             base_y: base_y.pointer(),
@@ -97,8 +98,9 @@ pub fn coordinates<T: Value>(trial: &mut Trial<T>) {
             corners: corners.arguments(),
         };
         // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
-        unsafe { (kernels.coordinates)(&args) };
-    }
+        unsafe { (kernels.coordinates)(&args) }
+    });
+    assert!(at_least <= deepest && deepest < T::from_f64(height.into()), "deepest: {deepest:?}, scalar: {at_least:?}");
     got.index.assert_same(|k, p| expected.index.get(k, p), positions, "index");
     got.weight.assert_same(|k, p| expected.weight.get(k, p), positions, "weight");
     got.fraction.assert_same(|k, p| expected.fraction.get(k, p), positions, "fraction");
@@ -136,7 +138,7 @@ pub fn multiply<T: Value>(trial: &mut Trial<T>) {
     let depth = if trial.number.is_multiple_of(16) { 256 } else { 1 + trial.random.below(20) };
     let finite = !trial.number.is_multiple_of(4);
     let accumulate = trial.random.one_in(2);
-    let scalar_columns = trial.scalar_columns();
+    let (scalar_columns, trial_number) = (trial.scalar_columns(), trial.number);
     let left_stride = trial.stride(depth);
     let left = Operand::new([rows, depth], left_stride, place).filled(|_, _| trial.random.number(finite));
     let right_stride = trial.stride(columns);
@@ -157,6 +159,9 @@ pub fn multiply<T: Value>(trial: &mut Trial<T>) {
         acc: acc.pointer(),
         acc_stride: acc.stride,
         accumulate,
+        // Where it leads to makes no difference: behind the operand are pages that may not be touched.
+        next: [null(), right.pointer().cast_const(), right.pointer().cast_const().wrapping_add(depth * right_stride)]
+            [trial_number % 3],
     };
     let scalar = |change: fn(T) -> T| {
         let widened = |operand: &Operand<T>| operand.widened(scalar_columns, T::ZERO, place, change);

@@ -62,6 +62,10 @@ impl Simd for F32x8 {
         Self(unsafe { _mm256_floor_ps(self.0) })
     }
     #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        Self(unsafe { _mm256_max_ps(self.0, other.0) })
+    }
+    #[inline(always)]
     unsafe fn less(self, other: Self) -> __m256 {
         unsafe { _mm256_cmp_ps::<_CMP_LT_OQ>(self.0, other.0) }
     }

@@ -61,6 +61,10 @@ impl Simd for F64x4 {
         Self(unsafe { _mm256_floor_pd(self.0) })
     }
     #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        Self(unsafe { _mm256_max_pd(self.0, other.0) })
+    }
+    #[inline(always)]
     unsafe fn less(self, other: Self) -> __m256d {
         unsafe { _mm256_cmp_pd::<_CMP_LT_OQ>(self.0, other.0) }
     }

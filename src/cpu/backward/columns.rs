@@ -204,7 +204,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                     let corners = self.sampler.corners(deformable_group, tap);
                     let gcol = self.gcol.add(t * columns.channels + first - columns.first_channel).cast_const();
                     if run.tensors.wants_partial() {
-                        let pixels = run.images.pixels(self.n, self.slot);
+                        let pixels = run.images.pixels(self.n, self.slot, run.images.parts());
                         (plan.kernels.dots)(&DotsArgs {
                             positions: tile.positions,
                             channels,

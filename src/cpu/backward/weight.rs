@@ -151,8 +151,9 @@ impl<'a, T: HasKernels> Worker<'a, T> {
             // SAFETY: the tile exists; `slot` holds the image's copy.
             unsafe {
                 self.sampler.place(tile);
-                let pixels = self.run.images.pixels(n, slot);
-                self.sampler.sample(pixels, &unit.columns, self.col, plan.col_stride());
+                let images = &self.run.images;
+                let mut pixels = images.pixels(n, slot, images.parts());
+                self.sampler.sample(&mut pixels, &unit.columns, self.col, plan.col_stride());
                 let accumulate = !number.is_multiple_of(MAX_CHAIN);
                 if plan.depthwise {
                     self.column_dots(unit, tile, accumulate);

@@ -154,23 +154,22 @@ impl<T: HasKernels> Run<'_, T> {
                 let (slot, tile) = (unit / tiles, unit % tiles);
                 // SAFETY: one task runs as each worker; units write disjoint positions of y.
                 unsafe {
-                    Worker::new(self, worker)
-                        .tile(self.plan.tile(first + slot, tile), self.images.pixels(first + slot, slot))
+                    let mut pixels = self.images.pixels(first + slot, slot, parts);
+                    Worker::new(self, worker).tile(self.plan.tile(first + slot, tile), &mut pixels)
                 };
             })?;
         }
         Ok(())
     }
 
-    /// Each thread takes the next image and does it alone.
+    /// Each thread takes the next image and does it alone, copying it as far as it is sampled.
     unsafe fn image_by_image(&self, team: &Team) -> Result<()> {
         share(team, self.plan.workers, self.plan.problem.geometry.n as usize, &|worker, n| {
             // SAFETY: one task runs as each worker, with the copy and the scratch of that worker.
             unsafe {
-                (0..self.images.parts()).for_each(|part| self.images.copy_part(n, worker, part));
                 let mut state = Worker::new(self, worker);
-                let pixels = self.images.pixels(n, worker);
-                (0..self.plan.tiles()).for_each(|tile| state.tile(self.plan.tile(n, tile), pixels));
+                let mut pixels = self.images.pixels(n, worker, 0);
+                (0..self.plan.tiles()).for_each(|tile| state.tile(self.plan.tile(n, tile), &mut pixels));
             }
         })
     }

@@ -2,14 +2,13 @@
 
 use super::Run;
 use crate::cpu::element::Compute;
-use crate::cpu::images::Pixels;
+use crate::cpu::images::{Pixels, Soon};
 use crate::cpu::kernels::*;
 use crate::cpu::pack::panel_offset;
 use crate::cpu::sampler::{Columns, Sampler, SamplerInput};
 use crate::cpu::tile::Tile;
 use crate::plan::tiling::{DepthBlock, MAX_CHAIN};
 use std::ops::Range;
-use std::ptr::null;
 
 /// Packed weights of fewer bytes stay in a second-level cache by themselves.
 const FEW_WEIGHTS: usize = 256 << 10;
@@ -20,6 +19,8 @@ pub(super) struct Worker<'a, T: HasKernels> {
     sampler: Sampler<'a, T>,
     col: *mut T::Compute,
     acc: *mut T::Compute,
+    /// What to ask for while the micro-kernel works.
+    soon: Soon,
 }
 
 impl<'a, T: HasKernels> Worker<'a, T> {
@@ -49,7 +50,13 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                     (end - plan.tiling.columns..end).for_each(|column| *row.add(column) = Compute::ZERO);
                 }
             }
-            Self { run, sampler: Sampler::new(input, &map.sampler, scratch), col, acc: scratch.add(map.acc).cast() }
+            Self {
+                run,
+                sampler: Sampler::new(input, &map.sampler, scratch),
+                col,
+                acc: scratch.add(map.acc).cast(),
+                soon: Soon::default(),
+            }
         }
     }
 
@@ -58,9 +65,10 @@ impl<'a, T: HasKernels> Worker<'a, T> {
     /// # Safety
     ///
     /// The tile exists, `pixels` is its image, no other worker computes it.
-    pub(super) unsafe fn tile(&mut self, tile: Tile, pixels: Pixels<T::Compute>) {
+    pub(super) unsafe fn tile(&mut self, tile: Tile, pixels: &mut Pixels<'_, T>) {
         let plan = self.run.plan;
         let tiling = &plan.tiling;
+        self.soon = self.run.images.soon(tile.n, tile.first / tiling.positions, plan.tiles());
         // SAFETY: the caller's promise; every step stays within the tile.
         unsafe {
             self.sampler.place(tile);
@@ -94,7 +102,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         tile: Tile,
         block: &DepthBlock,
         panels: Range<usize>,
-        pixels: Pixels<T::Compute>,
+        pixels: &mut Pixels<'_, T>,
         accumulate: bool,
     ) {
         let (plan, tiling) = (self.run.plan, &self.run.plan.tiling);
@@ -120,7 +128,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
     }
 
     /// Samples a block of taps and channels of a group.
-    unsafe fn sample(&mut self, group: usize, block: &DepthBlock, pixels: Pixels<T::Compute>) {
+    unsafe fn sample(&mut self, group: usize, block: &DepthBlock, pixels: &mut Pixels<'_, T>) {
         let tiling = &self.run.plan.tiling;
         let columns = Columns {
             first_tap: block.first_tap,
@@ -147,15 +155,20 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                 acc: self.acc(0, panel),
                 acc_stride: tiling.columns,
                 accumulate,
-                next: self.next(packed + block.depth() * tiling.columns),
+                next: self.next(packed, block.depth() * tiling.columns),
             });
         }
     }
 
-    /// Where the packed weights after those before `offset` are, if they are too many to stay in the second-level cache.
-    fn next(&self, offset: usize) -> *const T::Compute {
+    /// What to ask for during the product with `len` packed weights from `offset` on: the next ones, or, if all stay in the
+    /// second-level cache, pixels.
+    fn next(&mut self, offset: usize, len: usize) -> *const T::Compute {
         let (all, packed) = (self.run.plan.packed_len, self.run.packed);
-        if all * size_of::<T::Compute>() < FEW_WEIGHTS { null() } else { packed.wrapping_add(offset % all) }
+        if all * size_of::<T::Compute>() < FEW_WEIGHTS {
+            self.soon.take(len * size_of::<T::Compute>())
+        } else {
+            packed.wrapping_add((offset + len) % all)
+        }
     }
 
     /// After `blocks` blocks: adds full chains of one level of accumulators into the next, all of them at the end.

@@ -17,7 +17,8 @@ pub struct Corners<T> {
     pub stride: usize,
 }
 
-/// Computes the corners of one kernel tap of one deformable group for a tile of positions.
+/// Computes the corners of one kernel tap of one deformable group for a tile of positions. Returns the greatest y of those
+/// in range, at least 0.
 pub struct CoordinatesArgs<T> {
     /// Positions; base and corners have room for POSITION_PADDING - 1 more.
     pub positions: usize,

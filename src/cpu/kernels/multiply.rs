@@ -39,7 +39,10 @@ pub unsafe fn multiply<V: Simd, const ROWS: usize, const VECTORS: usize>(a: &Mul
 
 /// Each element's sum runs over the depth in order, whatever the number of rows, so tails have the same bits.
 #[inline(always)]
-unsafe fn some_rows<V: Simd, const ROWS: usize, const VECTORS: usize, const AHEAD: bool>(a: &MultiplyArgs<V::Scalar>, first: usize) {
+unsafe fn some_rows<V: Simd, const ROWS: usize, const VECTORS: usize, const AHEAD: bool>(
+    a: &MultiplyArgs<V::Scalar>,
+    first: usize,
+) {
     // SAFETY: rows first..first + ROWS of left and acc, `depth` rows of right.
     unsafe {
         let mut sums = [[V::splat(V::Scalar::ZERO); VECTORS]; ROWS];

@@ -21,7 +21,7 @@ pub struct Kernels<T> {
     pub rows: usize,
     /// Output channels of a panel of packed weights.
     pub columns: usize,
-    pub coordinates: unsafe fn(&CoordinatesArgs<T>),
+    pub coordinates: unsafe fn(&CoordinatesArgs<T>) -> T,
     pub sample: unsafe fn(&SampleArgs<T>),
     pub multiply: unsafe fn(&MultiplyArgs<T>),
     pub store_planes: unsafe fn(&StorePlanesArgs<T>),

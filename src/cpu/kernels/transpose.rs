@@ -2,6 +2,7 @@
 
 use super::args::TransposeArgs;
 use crate::cpu::element::Compute;
+use crate::cpu::prefetch::prefetch_read;
 use crate::cpu::simd::{MAX_LANES, Simd};
 
 /// Pixels transposed for all channels before the next ones are: their rows of the destination stay in the first-level
@@ -25,7 +26,9 @@ pub unsafe fn planes_to_pixels<V: Simd>(a: &TransposeArgs<V::Scalar>) {
                 while n == V::LANES && p + V::LANES <= last {
                     let mut block = [V::splat(V::Scalar::ZERO); MAX_LANES];
                     for (k, plane) in block.iter_mut().enumerate().take(V::LANES) {
-                        *plane = V::load(a.planes.offset((c + k) as isize * a.plane_stride).add(p));
+                        let from = a.planes.offset((c + k) as isize * a.plane_stride).add(p);
+                        prefetch_read(from.wrapping_add(PIXEL_BLOCK));
+                        *plane = V::load(from);
                     }
                     V::transpose(&mut block);
                     for (k, pixel) in block.iter().enumerate().take(V::LANES) {

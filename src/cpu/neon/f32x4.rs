@@ -73,6 +73,10 @@ impl Simd for F32x4 {
         Self(unsafe { vrndmq_f32(self.0) })
     }
     #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        Self(unsafe { vmaxq_f32(self.0, other.0) })
+    }
+    #[inline(always)]
     unsafe fn less(self, other: Self) -> uint32x4_t {
         unsafe { vcltq_f32(self.0, other.0) }
     }

@@ -59,6 +59,10 @@ impl Simd for F64x2 {
         Self(unsafe { vrndmq_f64(self.0) })
     }
     #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        Self(unsafe { vmaxq_f64(self.0, other.0) })
+    }
+    #[inline(always)]
     unsafe fn less(self, other: Self) -> uint64x2_t {
         unsafe { vcltq_f64(self.0, other.0) }
     }

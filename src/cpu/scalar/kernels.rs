@@ -7,8 +7,9 @@ use crate::cpu::kernels::*;
 /// # Safety
 ///
 /// `a` describes memory as [`CoordinatesArgs`] says.
-pub unsafe fn coordinates<T: Compute>(a: &CoordinatesArgs<T>) {
+pub unsafe fn coordinates<T: Compute>(a: &CoordinatesArgs<T>) -> T {
     let (height, width) = (T::from_i64(a.height.into()), T::from_i64(a.width.into()));
+    let mut deepest = T::ZERO;
     for p in 0..a.positions {
         // SAFETY: p is a position of the tile.
         unsafe {
@@ -16,6 +17,9 @@ pub unsafe fn coordinates<T: Compute>(a: &CoordinatesArgs<T>) {
             let x = *a.base_x.add(p) + a.tap_x + *a.offset_x.add(p);
             let mask = *a.mask.add(p);
             let in_range = -T::ONE < y && y < height && -T::ONE < x && x < width;
+            if in_range && deepest < y {
+                deepest = y;
+            }
             let (y0, x0) = if in_range { (y.floor(), x.floor()) } else { (T::ZERO, T::ZERO) };
             let (ly, lx) = if in_range { (y - y0, x - x0) } else { (T::ZERO, T::ZERO) };
             let (hy, hx) = if in_range { (T::ONE - ly, T::ONE - lx) } else { (T::ZERO, T::ZERO) };
@@ -32,6 +36,7 @@ pub unsafe fn coordinates<T: Compute>(a: &CoordinatesArgs<T>) {
             }
         }
     }
+    deepest
 }
 
 /// # Safety
