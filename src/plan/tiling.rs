@@ -1,7 +1,6 @@
 //! How a forward problem is cut: tiles of positions, blocks of the sum, panels of output channels. Derived from problem
 //! and kernels alone, so that the order of every sum is.
 
-use crate::cpu::element::MAX_SAMPLE_CHANNELS;
 use crate::problem::Geometry;
 use std::iter::successors;
 
@@ -10,6 +9,8 @@ pub const MAX_CHAIN: usize = 256;
 /// Positions of a tile: enough for a packed weight panel, loaded once, to be used many times; few enough for the im2col
 /// tile and the accumulators to stay in the second-level cache.
 const TILE_POSITIONS: usize = 96;
+/// Channels that a depthwise tile takes at a time: im2col tile and accumulators stay in the first-level cache.
+const DEPTHWISE_CHANNELS: usize = 64;
 /// Accumulators of a tile take at most this much of a thread's workspace.
 const ACC_BYTES: usize = 2 << 20;
 /// Remembered sampling coordinates take at most this much of a thread's workspace.
@@ -87,7 +88,7 @@ impl Tiling {
     pub fn depthwise(geometry: &Geometry, rows: usize, columns: usize, size: usize, threads: usize) -> Self {
         let flat = Geometry { c: 1, groups: 1, ..*geometry };
         let tiling = Self::new(&flat, rows, columns, size, threads);
-        let panel_block = (MAX_SAMPLE_CHANNELS / columns).min(tiling.panels);
+        let panel_block = (DEPTHWISE_CHANNELS / columns).min(tiling.panels);
         let slot_bytes = 4 * tiling.positions * (size_of::<i32>() + size);
         let all = geometry.deformable_groups as usize * tiling.taps;
         let reused = panel_block < tiling.panels;
