@@ -15,28 +15,25 @@ use common::values::{Masks, Numbers, Offsets, Random};
 use common::verify::{Worst, compare};
 use proptest::prelude::{Strategy, any};
 
-/// Runs a problem in some ways on every instruction set and compares all gradients; adds to what is there for the
-/// DCN_GRAD_... bits in `accumulate`.
+/// Runs a problem in some ways on every instruction set and by the direct implementation, and compares all gradients; adds to what is
+/// there for the DCN_GRAD_... bits in `accumulate`.
 fn check(case: &Case, setups: &[Setup], accumulate: u32, worst: &Worst) -> Result<(), String> {
     let problem = Problem::new(case);
     let expected = reference::backward(&problem, &problem.gradients().y);
-    for isa in runner::isas().0 {
-        for setup in setups {
-            let setup = Setup { isa, ..*setup };
-            let mut got = problem.gradients();
-            let previous = start_from(&mut got, accumulate, case.seed);
-            let plan = Plan::new(&problem, &setup).map_err(|refusal| format!("{setup:?}: {refusal:?}"))?;
-            let all = all_gradients(&problem);
-            plan.backward(&got, all, accumulate & all).map_err(|refusal| format!("{setup:?}: {refusal:?}"))?;
-            for (name, tensor) in got.outputs() {
-                tensor.assert_surroundings(name);
-                let mut expected = expected.named(name).to_vec();
-                if let Some(previous) = previous.iter().find(|(of, _)| *of == name) {
-                    expected.iter_mut().zip(&previous.1).for_each(|(sum, value)| *sum = sum.added_to(*value));
-                }
-                let ratio = compare(name, tensor, &expected).map_err(|message| format!("{setup:?}: {message}"))?;
-                worst.add(case.dtype, ratio);
+    for setup in setups.iter().flat_map(|setup| setup.everywhere()) {
+        let mut got = problem.gradients();
+        let previous = start_from(&mut got, accumulate, case.seed);
+        let plan = Plan::new(&problem, &setup).map_err(|refusal| format!("{setup:?}: {refusal:?}"))?;
+        let all = all_gradients(&problem);
+        plan.backward(&got, all, accumulate & all).map_err(|refusal| format!("{setup:?}: {refusal:?}"))?;
+        for (name, tensor) in got.outputs() {
+            tensor.assert_surroundings(name);
+            let mut expected = expected.named(name).to_vec();
+            if let Some(previous) = previous.iter().find(|(of, _)| *of == name) {
+                expected.iter_mut().zip(&previous.1).for_each(|(sum, value)| *sum = sum.added_to(*value));
             }
+            let ratio = compare(name, tensor, &expected).map_err(|message| format!("{setup:?}: {message}"))?;
+            worst.add(case.dtype, ratio);
         }
     }
     Ok(())

@@ -11,6 +11,20 @@ use std::ptr;
 /// A checked problem and how it will be computed. Immutable: one plan may run on many threads at once.
 pub struct dcn_plan(Plan);
 
+impl dcn_plan {
+    /// A plan that takes the direct implementations. Not part of the C interface, through which only images reach them
+    /// that are too large to be filled.
+    ///
+    /// # Safety
+    ///
+    /// As dcn_plan_create.
+    #[doc(hidden)]
+    pub unsafe fn direct(context: *const dcn_context, problem: *const dcn_problem) -> Result<Box<Self>> {
+        // SAFETY: the caller's promise.
+        unsafe { Ok(Box::new(Self(Plan::direct(resolve(context)?, &sized::read(problem, "problem")?)?))) }
+    }
+}
+
 /// The plan behind a handle.
 ///
 /// # Safety

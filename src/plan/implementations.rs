@@ -1,7 +1,8 @@
 //! The ordered list of implementations. A plan takes the first that fits; why the others were passed over is logged.
 
 use super::backward::BackwardPlan;
-use super::direct::DirectPlan;
+use super::direct::backward::DirectBackward;
+use super::direct::forward::DirectForward;
 use super::forward::ForwardPlan;
 use super::packed::{HEADER_SIZE, PackedHeader, layout_id};
 use crate::abi::*;
@@ -10,9 +11,9 @@ use crate::cpu::backward::{self, BackwardPointers};
 use crate::cpu::element::Element;
 use crate::cpu::forward::{self as fused, ForwardPointers};
 use crate::cpu::kernels::{HasKernels, Kernels};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::exec::Team;
-use crate::problem::{Backend, DType, Geometry, Problem};
+use crate::problem::{Backend, DType, Problem};
 use half::{bf16, f16};
 use std::ffi::{CStr, c_void};
 
@@ -52,45 +53,53 @@ pub trait Pass<A>: Send + Sync {
     unsafe fn run(&self, args: &A, workspace: *mut u8, team: &Team) -> Result<()>;
 }
 
+/// Which entries of the list a plan may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Candidates {
+    All,
+    /// The last ones on the CPU, which take every problem.
+    Direct,
+}
+
 pub type Forward = dyn Pass<dcn_forward_args>;
 pub type Backward = dyn Pass<dcn_backward_args>;
 
 /// The forward implementation for a problem.
-pub fn forward(problem: &Problem, context: &Context) -> Result<Box<Forward>> {
+pub fn forward(problem: &Problem, context: &Context, candidates: Candidates) -> Result<Box<Forward>> {
     match problem.dtype {
         _ if problem.backend == Backend::Ascend => crate::ascend::forward(problem, context),
-        DType::F32 => forward_of::<f32>(problem, context),
-        DType::F64 => forward_of::<f64>(problem, context),
-        DType::F16 => forward_of::<f16>(problem, context),
-        DType::Bf16 => forward_of::<bf16>(problem, context),
+        DType::F32 => forward_of::<f32>(problem, context, candidates),
+        DType::F64 => forward_of::<f64>(problem, context, candidates),
+        DType::F16 => forward_of::<f16>(problem, context, candidates),
+        DType::Bf16 => forward_of::<bf16>(problem, context, candidates),
     }
 }
 
 /// The backward implementation for a problem.
-pub fn backward(problem: &Problem, context: &Context) -> Result<Box<Backward>> {
+pub fn backward(problem: &Problem, context: &Context, candidates: Candidates) -> Result<Box<Backward>> {
     match problem.dtype {
         _ if problem.backend == Backend::Ascend => crate::ascend::backward(problem, context),
-        DType::F32 => backward_of::<f32>(problem, context),
-        DType::F64 => backward_of::<f64>(problem, context),
-        DType::F16 => backward_of::<f16>(problem, context),
-        DType::Bf16 => backward_of::<bf16>(problem, context),
+        DType::F32 => backward_of::<f32>(problem, context, candidates),
+        DType::F64 => backward_of::<f64>(problem, context, candidates),
+        DType::F16 => backward_of::<f16>(problem, context, candidates),
+        DType::Bf16 => backward_of::<bf16>(problem, context, candidates),
     }
 }
 
-fn forward_of<T: HasKernels>(problem: &Problem, context: &Context) -> Result<Box<Forward>> {
+fn forward_of<T: HasKernels>(problem: &Problem, context: &Context, candidates: Candidates) -> Result<Box<Forward>> {
     let threads = context.threads.concurrency();
-    match kernels_for::<T>("forward", problem, context) {
+    match kernels_for::<T>("forward", problem, context, candidates) {
         Some(kernels) => Ok(Box::new(ForwardPlan::<T>::new(problem, kernels, threads)?)),
-        None => Ok(Box::new(DirectPlan::<T>::new(problem, threads))),
+        None => Ok(Box::new(DirectForward::<T>::new(problem, threads))),
     }
 }
 
-fn backward_of<T: HasKernels>(problem: &Problem, context: &Context) -> Result<Box<Backward>> {
-    let kernels = kernels_for::<T>("backward", problem, context).ok_or_else(|| {
-        let Geometry { h, w, .. } = problem.geometry;
-        Error::unsupported(format!("x is {h} x {w} pixels, expected at most 2^31 - 1 for the backward pass"))
-    })?;
-    Ok(Box::new(BackwardPlan::<T>::new(problem, kernels, context.threads.concurrency())?))
+fn backward_of<T: HasKernels>(problem: &Problem, context: &Context, candidates: Candidates) -> Result<Box<Backward>> {
+    let threads = context.threads.concurrency();
+    match kernels_for::<T>("backward", problem, context, candidates) {
+        Some(kernels) => Ok(Box::new(BackwardPlan::<T>::new(problem, kernels, threads)?)),
+        None => Ok(Box::new(DirectBackward::<T>::new(problem, threads)?)),
+    }
 }
 
 /// The first row of the kernel table that fits; None if none does.
@@ -98,9 +107,12 @@ fn kernels_for<T: HasKernels>(
     pass: &str,
     problem: &Problem,
     context: &Context,
+    candidates: Candidates,
 ) -> Option<&'static Kernels<T::Compute>> {
     let refusal = |kernels: &Kernels<T::Compute>| {
-        if kernels.isa > context.isa || !kernels.isa.is_available() {
+        if candidates == Candidates::Direct {
+            Some("passed over: not asked for")
+        } else if kernels.isa > context.isa || !kernels.isa.is_available() {
             Some("passed over: instruction set")
         } else if problem.geometry.h * problem.geometry.w > i64::from(i32::MAX) {
             Some("passed over: H * W does not fit 31 bits")
@@ -149,8 +161,8 @@ fn behind_header<C>(packed: *const c_void) -> *const C {
     if packed.is_null() { std::ptr::null() } else { packed.cast::<u8>().wrapping_add(HEADER_SIZE).cast() }
 }
 
-/// The typed pointers of a run.
-pub fn pointers<T: Element>(args: &dcn_forward_args, workspace: *mut u8) -> ForwardPointers<T> {
+/// The typed pointers of a forward run.
+pub fn forward_pointers<T: Element>(args: &dcn_forward_args, workspace: *mut u8) -> ForwardPointers<T> {
     ForwardPointers {
         x: args.x.cast(),
         offset: args.offset.cast(),
@@ -159,6 +171,25 @@ pub fn pointers<T: Element>(args: &dcn_forward_args, workspace: *mut u8) -> Forw
         packed: behind_header(args.packed_weight),
         bias: args.bias,
         y: args.y.cast(),
+        workspace,
+    }
+}
+
+/// The typed pointers of a backward run.
+pub fn backward_pointers<T: Element>(args: &dcn_backward_args, workspace: *mut u8) -> BackwardPointers<T> {
+    BackwardPointers {
+        x: args.x.cast(),
+        offset: args.offset.cast(),
+        mask: args.mask.cast(),
+        weight: args.weight.cast(),
+        packed: behind_header(args.packed_weight),
+        grad_y: args.grad_y.cast(),
+        grad_x: args.grad_x.cast(),
+        grad_offset: args.grad_offset.cast(),
+        grad_mask: args.grad_mask.cast(),
+        grad_weight: args.grad_weight.cast(),
+        grad_bias: args.grad_bias.cast(),
+        accumulate: args.accumulate,
         workspace,
     }
 }
@@ -195,7 +226,7 @@ impl<T: HasKernels> Pass<dcn_forward_args> for ForwardPlan<T> {
 
     unsafe fn run(&self, args: &dcn_forward_args, workspace: *mut u8, team: &Team) -> Result<()> {
         // SAFETY: the caller's promise.
-        unsafe { fused::run(self, pointers(args, workspace), team) }
+        unsafe { fused::run(self, forward_pointers(args, workspace), team) }
     }
 }
 
@@ -229,22 +260,7 @@ impl<T: HasKernels> Pass<dcn_backward_args> for BackwardPlan<T> {
     }
 
     unsafe fn run(&self, args: &dcn_backward_args, workspace: *mut u8, team: &Team) -> Result<()> {
-        let tensors = BackwardPointers::<T> {
-            x: args.x.cast(),
-            offset: args.offset.cast(),
-            mask: args.mask.cast(),
-            weight: args.weight.cast(),
-            packed: behind_header(args.packed_weight),
-            grad_y: args.grad_y.cast(),
-            grad_x: args.grad_x.cast(),
-            grad_offset: args.grad_offset.cast(),
-            grad_mask: args.grad_mask.cast(),
-            grad_weight: args.grad_weight.cast(),
-            grad_bias: args.grad_bias.cast(),
-            accumulate: args.accumulate,
-            workspace,
-        };
         // SAFETY: the caller's promise.
-        unsafe { backward::run(self, tensors, team) }
+        unsafe { backward::run(self, backward_pointers(args, workspace), team) }
     }
 }

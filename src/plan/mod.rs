@@ -1,8 +1,9 @@
 //! A checked problem and how it will be computed. Immutable.
 //!
 //! - [`implementations`]: the ordered list that a plan takes the first fitting entry of;
-//! - [`forward`], [`tiling`], [`maps`], [`arena`]: the fused forward pass decided: cuts and workspace; [`direct`]: the last resort;
+//! - [`forward`], [`tiling`], [`maps`], [`arena`]: the fused forward pass decided: cuts and workspace;
 //! - [`backward`], [`cuts`]: the fused backward pass decided;
+//! - [`direct`]: the last resort, for both passes;
 //! - [`packed`]: the header of packed weights;
 //! - [`arguments`]: the pointers of a run, checked.
 
@@ -10,7 +11,7 @@ pub mod arena;
 mod arguments;
 pub mod backward;
 pub mod cuts;
-mod direct;
+pub mod direct;
 pub mod forward;
 pub(crate) mod implementations;
 pub mod maps;
@@ -21,7 +22,7 @@ use crate::abi::*;
 use crate::context::{Buffer, Context};
 use crate::error::{Error, Result, require};
 use crate::problem::{Backend, Problem};
-use implementations::{Backward, Facts, Forward, Pass};
+use implementations::{Backward, Candidates, Facts, Forward, Pass};
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::time::Instant;
@@ -37,12 +38,21 @@ pub struct Plan {
 
 impl Plan {
     pub fn new(context: Arc<Context>, description: &dcn_problem) -> Result<Self> {
-        Self::decide(context.clone(), description).inspect_err(|Error { status, message }| {
+        Self::of(Candidates::All, context, description)
+    }
+
+    /// A plan of the direct implementations, whatever the size of the images: for tests.
+    pub fn direct(context: Arc<Context>, description: &dcn_problem) -> Result<Self> {
+        Self::of(Candidates::Direct, context, description)
+    }
+
+    fn of(candidates: Candidates, context: Arc<Context>, description: &dcn_problem) -> Result<Self> {
+        Self::decide(candidates, context.clone(), description).inspect_err(|Error { status, message }| {
             context.log.line(DCN_LOG_CHECK, || format!("plan,refused,{status},{message}"));
         })
     }
 
-    fn decide(context: Arc<Context>, description: &dcn_problem) -> Result<Self> {
+    fn decide(candidates: Candidates, context: Arc<Context>, description: &dcn_problem) -> Result<Self> {
         let problem = Problem::new(description)?;
         let asked = |pass: dcn_pass, name: &str| {
             require(problem.passes & 1 << pass != 0, || {
@@ -50,9 +60,9 @@ impl Plan {
             })
         };
         let forward = asked(DCN_PASS_FORWARD, "DCN_PASS_FORWARD");
-        let forward = forward.and_then(|()| implementations::forward(&problem, &context));
+        let forward = forward.and_then(|()| implementations::forward(&problem, &context, candidates));
         let backward = asked(DCN_PASS_BACKWARD, "DCN_PASS_BACKWARD");
-        let backward = backward.and_then(|()| implementations::backward(&problem, &context));
+        let backward = backward.and_then(|()| implementations::backward(&problem, &context, candidates));
         // Whoever leaves the passes to the default may still run the one that there is.
         let one_will_do = description.passes == 0 && (forward.is_ok() || backward.is_ok());
         for (pass, error) in [(DCN_PASS_FORWARD, forward.as_ref().err()), (DCN_PASS_BACKWARD, backward.as_ref().err())]

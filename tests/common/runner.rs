@@ -7,6 +7,7 @@ use super::problem::{Gradients, Problem};
 use super::tensor::Tensor;
 use deformconv::abi::*;
 use deformconv::context::Isa;
+use deformconv::error::Error;
 use deformconv::ffi::*;
 use std::ffi::{CStr, c_void};
 use std::mem::MaybeUninit;
@@ -56,6 +57,8 @@ pub enum Workspace {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
     pub isa: Isa,
+    /// Takes the implementation that is for images too large for all others, instead of the instruction set's kernels.
+    pub direct: bool,
     pub threads: Threads,
     pub workspace: Workspace,
     /// Packs the weights first, to memory that begins so many bytes behind a multiple of 64.
@@ -65,7 +68,14 @@ pub struct Setup {
 impl Setup {
     /// On the calling thread, with the caller's workspace.
     pub fn plain(isa: Isa) -> Self {
-        Self { isa, threads: Threads::Own(1), workspace: Workspace::Caller { misalignment: 0 }, packed: None }
+        let workspace = Workspace::Caller { misalignment: 0 };
+        Self { isa, direct: false, threads: Threads::Own(1), workspace, packed: None }
+    }
+
+    /// This setup with all that may compute a problem on this machine.
+    pub fn everywhere(self) -> Vec<Self> {
+        let direct = Self { isa: Isa::Scalar, direct: true, ..self };
+        isas().0.into_iter().map(|isa| Self { isa, ..self }).chain([direct]).collect()
     }
 }
 
@@ -136,7 +146,14 @@ impl<'p> Plan<'p> {
         let context = Context::new(setup)?;
         let mut handle = ptr::null_mut();
         // SAFETY: a live context and a valid descriptor.
-        check("dcn_plan_create", unsafe { dcn_plan_create(context.0, &problem.descriptor, &mut handle) })?;
+        unsafe {
+            if setup.direct {
+                let refusal = |Error { status, message }| Refusal { call: "a direct plan", status, message };
+                handle = Box::into_raw(dcn_plan::direct(context.0, &problem.descriptor).map_err(refusal)?);
+            } else {
+                check("dcn_plan_create", dcn_plan_create(context.0, &problem.descriptor, &mut handle))?;
+            }
+        }
         Ok(Self { handle, problem, setup: *setup, _context: context })
     }
 

@@ -163,6 +163,7 @@ pub fn setup() -> impl Strategy<Value = Setup> {
     let packed = prop::option::of(prop_oneof![1 => Just(0usize), 1 => 0..64usize]);
     (threads, workspace, packed).prop_map(|(threads, workspace, packed)| Setup {
         isa: Isa::Scalar,
+        direct: false,
         threads,
         workspace,
         packed,
