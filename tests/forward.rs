@@ -238,44 +238,6 @@ fn every_stride_negative() {
     named("all strides negative", Case { layouts, ..Case::default() });
 }
 
-/// Images of so many pixels that 31 bits do not count them, or just so, in the memory of a column at most: the pixels of
-/// a row share theirs. Copying one takes the workspace as much memory as it has pixels, which is asked before.
-#[test]
-fn images_of_2_to_the_31_pixels_and_more() {
-    const MOST_WORKSPACE: usize = 1 << 30;
-    let mut channels_last = Strided::ordered(&[0, 2, 3, 1]);
-    channels_last.broadcast[3] = true;
-    let images = [
-        (46340, "one pixel", 1, Layout::broadcast(4, &[2, 3])),
-        (65536, "one pixel", 1, Layout::broadcast(4, &[2, 3])),
-        (65536, "one channel", 1, Layout::broadcast(4, &[3])),
-        (65536, "channels innermost", 6, Layout::Strided(channels_last)),
-        (65536, "channels outermost", 6, Layout::broadcast(4, &[3])),
-    ];
-    for (size, name, c, x) in images {
-        let layouts = Layouts { x, ..Layouts::default() };
-        let case =
-            Case { c, h: size, w: size, stride: [16000, 15000], passes: 1 << DCN_PASS_FORWARD, ..Case::default() };
-        let problem = Problem::new(&Case { layouts, ..case });
-        let expected = reference::forward(&problem);
-        for isa in runner::isas().0 {
-            let setup = Setup::plain(isa);
-            let plan = Plan::new(&problem, &setup).unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
-            let bytes = plan.workspace_size(DCN_PASS_FORWARD).expect("a plan for the forward pass");
-            if bytes > MOST_WORKSPACE {
-                report(&format!(
-                    "{size}^2 pixels, {name}, {isa:?}: was NOT run: its workspace would take {bytes} bytes"
-                ));
-                continue;
-            }
-            let got = runner::forward(&problem, &setup).unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
-            let ratio = compare("y", &got, &expected).unwrap_or_else(|message| panic!("{name}: {isa:?}: {message}"));
-            let kernel = plan.info().forward_kernel;
-            report(&format!("{size}^2 pixels, {name}, {isa:?} ({kernel}): worst error {ratio:.4} of the bound"));
-        }
-    }
-}
-
 #[test]
 fn every_instruction_set_has_its_kernels() {
     for dtype in Dtype::ALL {

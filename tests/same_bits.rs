@@ -18,6 +18,8 @@ use deformconv::context::Isa;
 /// groups, depthwise, layouts that are copied, other types.
 fn cases() -> Vec<Case> {
     let many_tiles = Case { n: 2, c: 24, h: 41, w: 31, o: 24, deformable_groups: 2, ..Case::default() };
+    // Of which the direct implementation makes several blocks.
+    let many_samples = Case { c: 4, h: 25, w: 23, o: 3, ..Case::default() };
     let many_images = Case { n: 19, c: 32, h: 9, w: 11, o: 18, ..Case::default() };
     let odd_layouts = Layouts {
         x: Layout::strided(&[2, 0, 3, 1]),
@@ -35,15 +37,16 @@ fn cases() -> Vec<Case> {
         Case { numbers: Numbers::NonFinite, offsets: Offsets::Mixed, ..many_tiles.clone() },
         many_tiles.clone().of(Dtype::F64),
         many_tiles.clone().of(Dtype::Bf16),
+        many_samples.clone().of(Dtype::Bf16),
+        many_samples,
         many_images.clone().of(Dtype::F64),
         many_tiles,
         many_images,
     ]
 }
 
-/// Each way to run that differs in one thing from [`Setup::plain`], and some that differ in many.
-fn setups(isa: Isa) -> Vec<Setup> {
-    let plain = Setup::plain(isa);
+/// Each way to run that differs in one thing from a plain one, and some that differ in many.
+fn setups(plain: Setup) -> Vec<Setup> {
     let mut setups = vec![plain, Setup { workspace: Workspace::Allocator, ..plain }];
     setups.extend((2..=8).map(|threads| Setup { threads: Threads::Own(threads), ..plain }));
     for host in Host::ALL {
@@ -72,15 +75,22 @@ fn assert_same(case: &Case, setup: &Setup, expected: &[u64], got: &[u64]) {
     }
 }
 
+/// On the calling thread, with all that may compute a problem here, the direct implementation only if it is done soon.
+fn plain_setups(case: &Case) -> Vec<Setup> {
+    const MOST_DIRECT_WORK: i64 = 1_000_000;
+    let mut setups = Setup::plain(Isa::Scalar).everywhere();
+    setups.retain(|setup| !setup.direct || case.work() <= MOST_DIRECT_WORK);
+    setups
+}
+
 /// Bits of a problem on the way that `setups` begins with, against those on all others.
 fn assert_same_whoever_runs_it(bits: impl Fn(&Problem, &Setup) -> Vec<u64>) {
-    let (isas, missing) = runner::isas();
-    missing.iter().for_each(|line| report(line));
+    runner::isas().1.iter().for_each(|line| report(line));
     for case in cases() {
         let problem = Problem::new(&case);
-        for &isa in &isas {
-            let expected = bits(&problem, &Setup::plain(isa));
-            for setup in setups(isa) {
+        for plain in plain_setups(&case) {
+            let expected = bits(&problem, &plain);
+            for setup in setups(plain) {
                 assert_same(&case, &setup, &expected, &bits(&problem, &setup));
             }
         }
@@ -92,7 +102,7 @@ fn assert_same_wherever_tensors_begin(bits: impl Fn(&Problem, &Setup) -> Vec<u64
     for case in cases() {
         let problem = Problem::new(&case);
         let shifted = [1, 2, 3].map(|shift| Problem::new(&Case { shift, ..case.clone() }));
-        for setup in runner::isas().0.into_iter().map(Setup::plain) {
+        for setup in plain_setups(&case) {
             let expected = bits(&problem, &setup);
             for shifted in &shifted {
                 assert_same(&shifted.case, &setup, &expected, &bits(shifted, &setup));
@@ -105,9 +115,9 @@ fn random_problems(bits: impl Fn(&Problem, &Setup) -> Vec<u64>) {
     for dtype in Dtype::ALL {
         for_all(60, (case(dtype), setup()), |(case, setup)| {
             let problem = Problem::new(&case);
-            for isa in runner::isas().0 {
-                if bits(&problem, &Setup { isa, ..setup }) != bits(&problem, &Setup::plain(isa)) {
-                    return Err(format!("the bits on {isa:?} differ"));
+            for (setup, plain) in setup.everywhere().into_iter().zip(plain_setups(&case)) {
+                if bits(&problem, &setup) != bits(&problem, &plain) {
+                    return Err(format!("the bits of {setup:?} differ"));
                 }
             }
             Ok(())
@@ -173,8 +183,8 @@ fn backward_of_random_problems() {
 fn backward_whatever_else_is_asked_for() {
     for case in cases() {
         let problem = Problem::new(&case);
-        for isa in runner::isas().0 {
-            let setup = Setup { threads: Threads::Own(3), ..Setup::plain(isa) };
+        for plain in plain_setups(&case) {
+            let setup = Setup { threads: Threads::Own(3), ..plain };
             let plan = Plan::new(&problem, &setup).expect("a plan");
             let run = |wanted| -> Gradients {
                 let gradients = problem.gradients();
@@ -200,8 +210,8 @@ fn backward_whatever_else_is_asked_for() {
 #[test]
 fn backward_every_combination_of_wanted_and_added_to() {
     let problem = Problem::new(&Case::default());
-    for isa in runner::isas().0 {
-        let plan = Plan::new(&problem, &Setup::plain(isa)).expect("a plan");
+    for setup in plain_setups(&problem.case) {
+        let plan = Plan::new(&problem, &setup).expect("a plan");
         let run = |wanted, accumulate| -> Gradients {
             let mut gradients = problem.gradients();
             gradients.outputs_mut().into_iter().for_each(|(_, tensor)| tensor.fill(|_| 1.0));
@@ -220,7 +230,7 @@ fn backward_every_combination_of_wanted_and_added_to() {
                     (true, false) => &overwritten[i],
                     (true, true) => &added[i],
                 };
-                assert!(got == expected.1, "{name} on {isa:?}, wanted {wanted:#b}, accumulate {accumulate:#b}");
+                assert!(got == expected.1, "{name} by {setup:?}, wanted {wanted:#b}, accumulate {accumulate:#b}");
             }
         }
         assert!(untouched != overwritten && overwritten != added);

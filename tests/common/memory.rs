@@ -1,6 +1,7 @@
 //! Memory full of a NaN pattern that no computation produces, so that reads and writes outside of what was described show.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::{io, ptr};
 
 /// A byte of poison. Elements made of it are NaNs of every floating-point type, with a payload no operation produces.
 const POISON: u8 = 0xFF;
@@ -10,10 +11,14 @@ const GUARD: usize = 256;
 
 const ALIGN: usize = 64;
 
+/// A page of memory, on the systems that tests run on.
+pub const PAGE: usize = 4096;
+
 /// A block that other code reads and writes through raw pointers.
 pub struct Memory {
     start: *mut u8,
     layout: Layout,
+    is_mapped: bool,
 }
 
 impl Memory {
@@ -26,7 +31,30 @@ impl Memory {
         }
         // SAFETY: just allocated.
         unsafe { start.write_bytes(POISON, layout.size()) };
-        Self { start, layout }
+        Self { start, layout, is_mapped: false }
+    }
+
+    /// Zeros, which take memory only where they are touched.
+    pub fn untouched(size: usize) -> Self {
+        let size = size.next_multiple_of(PAGE);
+        let layout = Layout::from_size_align(size, PAGE).expect("the size of a test's buffer");
+        let (all, lazily) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_NORESERVE);
+        // SAFETY: a fresh mapping, in pages as small as there are.
+        unsafe {
+            let start = libc::mmap(ptr::null_mut(), size, all, lazily | libc::MAP_ANONYMOUS, -1, 0);
+            assert!(start != libc::MAP_FAILED, "mmap of {size} bytes: {}", io::Error::last_os_error());
+            libc::madvise(start, size, libc::MADV_NOHUGEPAGE);
+            Self { start: start.cast(), layout, is_mapped: true }
+        }
+    }
+
+    /// Where the pages begin that were touched.
+    pub fn touched_pages(&self) -> Vec<usize> {
+        let mut states = vec![0; self.layout.size() / PAGE];
+        // SAFETY: the whole of a mapping, and a byte for each of its pages.
+        let status = unsafe { libc::mincore(self.start.cast(), self.layout.size(), states.as_mut_ptr()) };
+        assert!(self.is_mapped && status == 0, "mincore: {}", io::Error::last_os_error());
+        (0..states.len()).filter(|&page| states[page] & 1 != 0).map(|page| page * PAGE).collect()
     }
 
     pub fn at(&self, byte: usize) -> *mut u8 {
@@ -43,8 +71,14 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        // SAFETY: allocated with this layout.
-        unsafe { dealloc(self.start, self.layout) };
+        // SAFETY: allocated with this layout, or mapped with its size.
+        unsafe {
+            if self.is_mapped {
+                libc::munmap(self.start.cast(), self.layout.size());
+            } else {
+                dealloc(self.start, self.layout);
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::case::Case;
 use super::dtype::Dtype;
 use super::layout::Layout;
+use super::memory::Memory;
 use super::tensor::Tensor;
 use super::values::Random;
 use deformconv::abi::*;
@@ -146,19 +147,25 @@ impl Problem {
 
     /// grad_y filled, the gradients all poison.
     pub fn gradients(&self) -> Gradients {
+        self.gradients_with_x_in(Memory::poisoned)
+    }
+
+    /// The same with grad_x in a block that `memory` makes.
+    pub fn gradients_with_x_in(&self, memory: fn(usize) -> Memory) -> Gradients {
         let case = &self.case;
         let (shapes, layouts) = (Shapes::new(case), &case.layouts);
-        let tensor = |dims: &[i64], layout: &Layout, of: &Layout| {
+        let tensor_in = |memory, dims: &[i64], layout: &Layout, of: &Layout| {
             let implied = if overlaps_itself(dims, of) { &Layout::Contiguous } else { of };
             let layout = if *layout == Layout::Implied { implied } else { layout };
-            Tensor::new(case.dtype, dims, layout, case.shift)
+            Tensor::in_memory(memory, case.dtype, dims, layout, case.shift)
         };
+        let tensor = |dims: &[i64], layout: &Layout, of: &Layout| tensor_in(Memory::poisoned, dims, layout, of);
         let mut y = tensor(&shapes.y, &layouts.grad_y, &layouts.y);
         let mut random = Random::new(case.seed, 6);
         y.fill(|_| case.numbers.draw(&mut random));
         Gradients {
             y,
-            x: tensor(&shapes.x, &layouts.grad_x, &layouts.x),
+            x: tensor_in(memory, &shapes.x, &layouts.grad_x, &layouts.x),
             offset: tensor(&shapes.offset, &layouts.grad_offset, &layouts.offset),
             mask: case.has_mask.then(|| tensor(&shapes.mask, &layouts.grad_mask, &layouts.mask)),
             weight: tensor(&shapes.weight, &layouts.grad_weight, &layouts.weight),

@@ -5,6 +5,7 @@ use super::dtype::Dtype;
 use super::problem::Problem;
 use super::tensor::Tensor;
 use super::wide::{DoubleDouble, Wide};
+use std::collections::BTreeMap;
 use std::ops::{AddAssign, Mul};
 
 /// A sum of products, with what its error bound is made of.
@@ -241,9 +242,15 @@ pub fn forward(problem: &Problem) -> Vec<Expected> {
     }
 }
 
+/// More elements of grad_x would take too much memory.
+const MOST_LISTED: i64 = 1 << 28;
+
 /// The five gradients, row major, by name; grad_mask and grad_bias always, whether the problem has them or not.
 pub struct Gradients {
+    /// Nothing where there are more elements than [`MOST_LISTED`].
     pub x: Vec<Expected>,
+    /// The elements of grad_x that samples hit, by their number, row major.
+    pub x_hit: BTreeMap<i64, Expected>,
     pub offset: Vec<Expected>,
     pub mask: Vec<Expected>,
     pub weight: Vec<Expected>,
@@ -265,8 +272,8 @@ impl Gradients {
 
 /// The gradients while they are summed up.
 struct Sums<R> {
-    x: Vec<Sum<R>>,
-    x_unspecified: Vec<bool>,
+    /// By number, row major, with whether the contract leaves them open.
+    x: BTreeMap<i64, (Sum<R>, bool)>,
     offset: Vec<Sum<R>>,
     offset_unspecified: Vec<bool>,
     mask: Vec<Sum<R>>,
@@ -283,8 +290,7 @@ impl Operator<'_> {
         let samples = case.n * case.deformable_groups * self.taps * ho * wo;
         let weights = self.weights::<R>();
         let mut sums = Sums {
-            x: zeros(image),
-            x_unspecified: vec![false; image as usize],
+            x: BTreeMap::new(),
             offset: zeros(2 * samples),
             offset_unspecified: vec![false; 2 * samples as usize],
             mask: zeros(samples),
@@ -304,8 +310,13 @@ impl Operator<'_> {
         let marked = |sums: Vec<Sum<R>>, unspecified: Vec<bool>| {
             sums.into_iter().zip(unspecified).map(|(sum, unspecified)| Expected::new(sum, unspecified)).collect()
         };
+        let hit = sums.x.into_iter().map(|(pixel, (sum, unspecified))| (pixel, Expected::new(sum, unspecified)));
+        let hit: BTreeMap<i64, Expected> = hit.collect();
+        let listed = if image <= MOST_LISTED { image } else { 0 };
+        let zero = Expected::new(Sum::<R>::empty(), false);
         Gradients {
-            x: marked(sums.x, sums.x_unspecified),
+            x: (0..listed).map(|pixel| hit.get(&pixel).copied().unwrap_or(zero)).collect(),
+            x_hit: hit,
             offset: marked(sums.offset, sums.offset_unspecified),
             mask: specified(sums.mask),
             weight: specified(sums.weight),
@@ -353,9 +364,10 @@ impl Operator<'_> {
             sums.offset[in_y] += mask * gcol * self.interpolate(sample, at.n, c, |corner| corner.by_y);
             sums.offset[in_x] += mask * gcol * self.interpolate(sample, at.n, c, |corner| corner.by_x);
             for corner in &sample.corners {
-                let pixel = (((at.n * case.c + c) * case.h + corner.y) * case.w + corner.x) as usize;
-                sums.x[pixel] += Sum::term(corner.weight) * mask * gcol;
-                sums.x_unspecified[pixel] |= unspecified;
+                let pixel = ((at.n * case.c + c) * case.h + corner.y) * case.w + corner.x;
+                let (sum, is_open) = sums.x.entry(pixel).or_insert((Sum::empty(), false));
+                *sum += Sum::term(corner.weight) * mask * gcol;
+                *is_open |= unspecified;
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::dtype::Dtype;
 use super::layout::Layout;
-use super::memory::{Memory, is_poison};
+use super::memory::{Memory, PAGE, is_poison};
 use deformconv::abi::*;
 use std::ffi::c_void;
 use std::ptr;
@@ -26,6 +26,11 @@ pub struct Tensor {
 impl Tensor {
     /// All elements are poison. The first one in memory is `shift` elements behind a multiple of 64 bytes.
     pub fn new(dtype: Dtype, dims: &[i64], layout: &Layout, shift: usize) -> Self {
+        Self::in_memory(Memory::poisoned, dtype, dims, layout, shift)
+    }
+
+    /// In a block that `memory` makes, in place of one full of poison.
+    pub fn in_memory(memory: fn(usize) -> Memory, dtype: Dtype, dims: &[i64], layout: &Layout, shift: usize) -> Self {
         let strides = layout.strides(dims);
         let reach = |sign: i64| -> i64 {
             let reaches = dims.iter().zip(&strides).map(|(dim, stride)| (dim - 1).max(0) * (stride * sign).max(0));
@@ -37,7 +42,7 @@ impl Tensor {
             dtype,
             dims: dims.to_vec(),
             contiguous: !matches!(layout, Layout::Strided(_)),
-            memory: Rc::new(Memory::poisoned(elements * dtype.size())),
+            memory: Rc::new(memory(elements * dtype.size())),
             origin: (first + reach(-1) as usize) * dtype.size(),
             strides,
         }
@@ -135,6 +140,10 @@ impl Tensor {
         }
     }
 
+    pub fn bits(&self, index: &[i64]) -> u64 {
+        self.bits_at(self.byte(index))
+    }
+
     /// All bits, row major: equal for equal results, whatever their strides.
     pub fn all_bits(&self) -> Vec<u64> {
         self.places().map(|place| self.bits_at(place)).collect()
@@ -152,6 +161,21 @@ impl Tensor {
     /// The bytes of the whole block.
     pub fn block(&self) -> Vec<u8> {
         self.memory.bytes()
+    }
+
+    /// Fails if a page of the block, which was untouched, has none of these elements and was touched, or if there is
+    /// anything but zeros around them.
+    pub fn assert_alone_touched(&self, elements: &[Vec<i64>], what: &str) {
+        let mut bytes: Vec<usize> = elements.iter().map(|index| self.byte(index)).collect();
+        bytes.sort_unstable();
+        for page in self.memory.touched_pages() {
+            let of_page = bytes.partition_point(|&byte| byte < page)..bytes.partition_point(|&byte| byte < page + PAGE);
+            assert!(!of_page.is_empty(), "{what}: a page was touched that has no element to be touched");
+            for byte in (page..page + PAGE).step_by(self.dtype.size()) {
+                let is_element = bytes[of_page.clone()].binary_search(&byte).is_ok();
+                assert!(is_element || self.bits_at(byte) == 0, "{what}: an element was written that should not be");
+            }
+        }
     }
 
     /// Fails if a byte of the block that is not of these elements was written.

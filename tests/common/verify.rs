@@ -12,30 +12,35 @@ pub fn compare(what: &str, got: &Tensor, expected: &[Expected]) -> Result<f64, S
     assert_eq!(expected.len() as i64, got.dims.iter().product::<i64>(), "{what}: the reference is of another shape");
     let mut worst = 0.0f64;
     for (index, expected) in got.indices().zip(expected) {
-        if got.is_poison(&index) {
-            return Err(format!("{what}{index:?} was not written"));
-        }
-        if expected.unspecified {
-            continue;
-        }
-        let value = got.get(&index);
-        let (high, low) = expected.sum.value.parts();
-        if !high.is_finite() {
-            // How NaN and infinities combine depends on the order of a sum; that they stay does not.
-            if value.is_finite() {
-                return Err(format!("{what}{index:?} is {value}, expected {high}, or another that is not finite"));
-            }
-            continue;
-        }
-        let ratio = distance(got, value, high, low) / bound(got, expected);
-        if ratio.is_nan() || ratio > 1.0 {
-            let (bound, terms) = (bound(got, expected), expected.sum.terms);
-            let error = format!("which is {ratio:.3} of the bound {bound:e}, {terms} terms");
-            return Err(format!("{what}{index:?} is {value:e}, expected {high:e}, {error}"));
-        }
-        worst = worst.max(ratio);
+        worst = worst.max(compare_element(what, got, &index, expected)?);
     }
     Ok(worst)
+}
+
+/// |got - ref| of one element in units of the bound, or what is wrong with it.
+pub fn compare_element(what: &str, got: &Tensor, index: &[i64], expected: &Expected) -> Result<f64, String> {
+    if got.is_poison(index) {
+        return Err(format!("{what}{index:?} was not written"));
+    }
+    if expected.unspecified {
+        return Ok(0.0);
+    }
+    let value = got.get(index);
+    let (high, low) = expected.sum.value.parts();
+    if !high.is_finite() {
+        // How NaN and infinities combine depends on the order of a sum; that they stay does not.
+        if value.is_finite() {
+            return Err(format!("{what}{index:?} is {value}, expected {high}, or another that is not finite"));
+        }
+        return Ok(0.0);
+    }
+    let ratio = distance(got, value, high, low) / bound(got, expected);
+    if ratio.is_nan() || ratio > 1.0 {
+        let (bound, terms) = (bound(got, expected), expected.sum.terms);
+        let error = format!("which is {ratio:.3} of the bound {bound:e}, {terms} terms");
+        return Err(format!("{what}{index:?} is {value:e}, expected {high:e}, {error}"));
+    }
+    Ok(ratio)
 }
 
 /// tol · Σ|terms|. An element without terms must be exactly 0, which any positive bound shows.
