@@ -125,7 +125,7 @@ fn two_groups() {
 
 #[test]
 fn depthwise() {
-    assert_eq!(allocations_of_runs(&problem(8, 8)), 0);
+    assert_eq!(allocations_of_runs(dcn_plan_create, &problem(8, 8)), 0);
 }
 
 #[test]
