@@ -9,6 +9,6 @@ if [ "${1:-}" = peers ]; then
     shift
     python3 benches/peers.py --json "$BUILD/bench/peers.jsonl" "$@"
 else
-    cargo bench --locked --bench forward -- --json "$BUILD/bench/forward.jsonl" "$@"
+    cargo bench --locked --bench passes -- --json "$BUILD/bench/passes.jsonl" "$@"
 fi
 echo "The rows as JSON are in build/bench."

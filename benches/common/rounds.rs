@@ -1,7 +1,6 @@
 //! Turns: round 0 warms up, every later one is measured.
 
-use crate::kinds::Dtype;
-use crate::peak::FmaLoop;
+use super::peak::FmaLoop;
 use std::time::{Duration, Instant};
 
 /// A turn repeats a short call for as long as this, so that its caches and clocks are its own.
@@ -70,8 +69,8 @@ struct Sample {
 }
 
 impl Peaks {
-    pub fn new(dtype: Dtype) -> Self {
-        Self { is_f64: dtype == Dtype::F64, samples: Vec::new() }
+    pub fn new(is_f64: bool) -> Self {
+        Self { is_f64, samples: Vec::new() }
     }
 
     /// Measures in each round, however many rows ask for it.

@@ -1,14 +1,10 @@
-//! Memory for a case: the operands, filled with the same random values in every run.
+//! Memory for tensors.
 
-use crate::cases::Case;
-use crate::kinds::Dtype;
-use rand::SeedableRng;
+use super::kinds::Dtype;
+use half::{bf16, f16};
 use rand::rngs::Xoshiro256PlusPlus;
-use rand_distr::{Distribution, Normal, Uniform};
+use rand_distr::Distribution;
 use std::ffi::c_void;
-
-/// Standard deviation of the offsets, in pixels.
-const OFFSET_DEVIATION: f64 = 2.0;
 
 /// Zeroed bytes that start on a cache line, as the tensors of the common frameworks do.
 pub struct Buffer {
@@ -33,12 +29,12 @@ impl Buffer {
         self.lines.as_mut_ptr().cast()
     }
 
-    fn tensor(dims: &[i64], dtype: Dtype) -> Self {
+    pub fn tensor(dims: &[i64], dtype: Dtype) -> Self {
         Self::new(dims.iter().product::<i64>() as usize * dtype.size())
     }
 
     /// A tensor of random values; its layout makes no difference, so none is asked for.
-    fn random(
+    pub fn random(
         dims: &[i64],
         dtype: Dtype,
         distribution: impl Distribution<f64>,
@@ -53,37 +49,11 @@ impl Buffer {
                 match dtype {
                     Dtype::F32 => start.cast::<f32>().add(i).write(value as f32),
                     Dtype::F64 => start.cast::<f64>().add(i).write(value),
+                    Dtype::F16 => start.cast::<f16>().add(i).write(f16::from_f64(value)),
+                    Dtype::Bf16 => start.cast::<bf16>().add(i).write(bf16::from_f64(value)),
                 }
             }
         }
         tensor
-    }
-}
-
-/// The inputs of a case.
-pub struct Operands {
-    pub x: Buffer,
-    pub offset: Buffer,
-    pub mask: Buffer,
-    pub weight: Buffer,
-    pub bias: Buffer,
-}
-
-impl Operands {
-    pub fn new(case: &Case, dtype: Dtype) -> Self {
-        let random = &mut Xoshiro256PlusPlus::seed_from_u64(0);
-        let normal = |deviation| Normal::new(0.0, deviation).expect("a finite deviation");
-        let depth = case.weight()[1..].iter().product::<i64>() as f64;
-        Self {
-            x: Buffer::random(&case.x, dtype, normal(1.0), random),
-            offset: Buffer::random(&case.offset(), dtype, normal(OFFSET_DEVIATION), random),
-            mask: Buffer::random(&case.mask(), dtype, Uniform::new(0.0, 1.0).expect("an interval"), random),
-            weight: Buffer::random(&case.weight(), dtype, normal(depth.sqrt().recip()), random),
-            bias: Buffer::random(&[case.out_channels], dtype, normal(1.0), random),
-        }
-    }
-
-    pub fn y(case: &Case, dtype: Dtype) -> Buffer {
-        Buffer::tensor(&case.y(), dtype)
     }
 }

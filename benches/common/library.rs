@@ -1,8 +1,10 @@
 //! The library as a C host uses it: one context and plan a row, weights packed and workspace given beforehand.
 
-use crate::cases::Case;
-use crate::kinds::{Dtype, Layout};
-use crate::operands::{Buffer, Operands};
+use super::buffer::Buffer;
+use super::cases::Case;
+use super::kinds::{Dtype, Layout, Pass};
+use super::operands::Operands;
+use super::problem::describe;
 use deformconv::abi::*;
 use deformconv::ffi::*;
 use std::ffi::{CStr, CString, c_char};
@@ -13,34 +15,64 @@ use std::ptr;
 pub struct Runner {
     context: *mut dcn_context,
     plan: *mut dcn_plan,
-    pub info: dcn_plan_info,
+    info: dcn_plan_info,
+    pass: Pass,
     packed: Buffer,
     workspace: Buffer,
-    y: Buffer,
+    outputs: Outputs,
 }
 
-/// What distinguishes the runners of one case and type.
+/// What distinguishes the runners of one case.
 #[derive(Clone, Debug)]
 pub struct Setting {
+    pub pass: Pass,
+    pub dtype: Dtype,
     pub layout: Layout,
     pub threads: usize,
     /// The highest instruction set allowed; none = the library's choice.
     pub max_isa: Option<String>,
 }
 
+/// What a pass writes; what the other one writes is empty.
+struct Outputs {
+    y: Buffer,
+    grad_x: Buffer,
+    grad_offset: Buffer,
+    grad_mask: Buffer,
+    grad_weight: Buffer,
+    grad_bias: Buffer,
+}
+
+impl Outputs {
+    fn new(case: &Case, pass: Pass, dtype: Dtype) -> Self {
+        let of = |writer: Pass, dims: &[i64]| {
+            if pass == writer { Buffer::tensor(dims, dtype) } else { Buffer::new(0) }
+        };
+        Self {
+            y: of(Pass::Forward, &case.y()),
+            grad_x: of(Pass::Backward, &case.x),
+            grad_offset: of(Pass::Backward, &case.offset()),
+            grad_mask: of(Pass::Backward, &case.mask()),
+            grad_weight: of(Pass::Backward, &case.weight()),
+            grad_bias: of(Pass::Backward, &[case.out_channels]),
+        }
+    }
+}
+
 impl Runner {
     /// Fails with the library's status and message, for example where it does not support the case.
-    pub fn new(case: &Case, dtype: Dtype, setting: &Setting, operands: &Operands) -> Result<Self, String> {
+    pub fn new(case: &Case, setting: &Setting, operands: &Operands) -> Result<Self, String> {
         let mut runner = Self {
             context: ptr::null_mut(),
             plan: ptr::null_mut(),
             info: zeroed_info(),
+            pass: setting.pass,
             packed: Buffer::new(0),
             workspace: Buffer::new(0),
-            y: Operands::y(case, dtype),
+            outputs: Outputs::new(case, setting.pass, setting.dtype),
         };
         let max_isa = setting.max_isa.as_deref().map(|isa| CString::new(isa).expect("no NUL in an argument"));
-        let problem = describe(case, dtype, setting.layout);
+        let problem = describe(case, setting.pass, setting.dtype, setting.layout);
         // SAFETY: all-zero is the default of every field of the configuration; all pointers are to live objects, and
         // `runner` destroys what it has when it is dropped.
         unsafe {
@@ -63,7 +95,7 @@ impl Runner {
     ) -> Result<Buffer, String> {
         let mut bytes = 0;
         // SAFETY: a live plan and a place for the answer.
-        check(unsafe { size(self.plan, DCN_PASS_FORWARD, &mut bytes) })?;
+        check(unsafe { size(self.plan, self.pass.code(), &mut bytes) })?;
         Ok(Buffer::new(bytes))
     }
 
@@ -71,7 +103,7 @@ impl Runner {
         self.packed = self.buffer(dcn_plan_packed_weight_size)?;
         let args = dcn_pack_args {
             struct_size: size_of::<dcn_pack_args>(),
-            pass: DCN_PASS_FORWARD,
+            pass: self.pass.code(),
             reserved0: 0,
             weight: operands.weight.as_ptr(),
             packed: self.packed.as_mut_ptr(),
@@ -84,8 +116,15 @@ impl Runner {
         check(unsafe { dcn_plan_pack_weight(self.plan, &args) })
     }
 
-    /// One forward pass.
-    pub fn forward(&mut self, operands: &Operands) -> Result<(), String> {
+    /// One run of the pass; backward, with all five gradients.
+    pub fn run(&mut self, operands: &Operands) -> Result<(), String> {
+        match self.pass {
+            Pass::Forward => self.forward(operands),
+            Pass::Backward => self.backward(operands),
+        }
+    }
+
+    fn forward(&mut self, operands: &Operands) -> Result<(), String> {
         let args = dcn_forward_args {
             struct_size: size_of::<dcn_forward_args>(),
             x: operands.x.as_ptr(),
@@ -95,7 +134,7 @@ impl Runner {
             packed_weight: self.packed.as_ptr(),
             packed_weight_size: self.packed.bytes,
             bias: operands.bias.as_ptr(),
-            y: self.y.as_mut_ptr(),
+            y: self.outputs.y.as_mut_ptr(),
             workspace: self.workspace.as_mut_ptr(),
             workspace_size: self.workspace.bytes,
             stream: ptr::null_mut(),
@@ -104,12 +143,52 @@ impl Runner {
         check(unsafe { dcn_plan_forward(self.plan, &args) })
     }
 
+    fn backward(&mut self, operands: &Operands) -> Result<(), String> {
+        let args = dcn_backward_args {
+            struct_size: size_of::<dcn_backward_args>(),
+            x: operands.x.as_ptr(),
+            offset: operands.offset.as_ptr(),
+            mask: operands.mask.as_ptr(),
+            weight: ptr::null(),
+            packed_weight: self.packed.as_ptr(),
+            packed_weight_size: self.packed.bytes,
+            grad_y: operands.grad_y.as_ptr(),
+            grad_x: self.outputs.grad_x.as_mut_ptr(),
+            grad_offset: self.outputs.grad_offset.as_mut_ptr(),
+            grad_mask: self.outputs.grad_mask.as_mut_ptr(),
+            grad_weight: self.outputs.grad_weight.as_mut_ptr(),
+            grad_bias: self.outputs.grad_bias.as_mut_ptr(),
+            accumulate: 0,
+            reserved0: 0,
+            workspace: self.workspace.as_mut_ptr(),
+            workspace_size: self.workspace.bytes,
+            stream: ptr::null_mut(),
+        };
+        // SAFETY: the buffers have the sizes that the problem and the plan ask for.
+        check(unsafe { dcn_plan_backward(self.plan, &args) })
+    }
+
+    /// Floating-point operations that any implementation of the pass needs.
+    pub fn flops(&self) -> u64 {
+        match self.pass {
+            Pass::Forward => self.info.forward_flops,
+            Pass::Backward => self.info.backward_flops,
+        }
+    }
+
     pub fn isa(&self) -> &'static str {
         static_text(self.info.isa)
     }
 
-    pub fn forward_kernel(&self) -> &'static str {
-        static_text(self.info.forward_kernel)
+    pub fn kernel(&self) -> &'static str {
+        static_text(match self.pass {
+            Pass::Forward => self.info.forward_kernel,
+            Pass::Backward => self.info.backward_kernel,
+        })
+    }
+
+    pub fn tile_positions(&self) -> u32 {
+        self.info.tile_positions
     }
 }
 
@@ -121,50 +200,6 @@ impl Drop for Runner {
             dcn_context_destroy(self.context);
         }
     }
-}
-
-fn describe(case: &Case, dtype: Dtype, layout: Layout) -> dcn_problem {
-    let dense = |dims: &[i64]| tensor(dtype, dims);
-    let image = |dims: [i64; 4]| match layout {
-        Layout::Nchw => dense(&dims),
-        Layout::Nhwc => channels_last(dtype, dims),
-    };
-    dcn_problem {
-        struct_size: size_of::<dcn_problem>(),
-        backend: DCN_BACKEND_CPU,
-        passes: 1 << DCN_PASS_FORWARD,
-        stride_h: case.stride[0],
-        stride_w: case.stride[1],
-        pad_top: case.padding[0],
-        pad_left: case.padding[1],
-        pad_bottom: case.padding[0],
-        pad_right: case.padding[1],
-        dilation_h: case.dilation[0],
-        dilation_w: case.dilation[1],
-        groups: case.groups,
-        deformable_groups: case.deformable_groups,
-        x: image(case.x),
-        offset: dense(&case.offset()),
-        mask: dense(&case.mask()),
-        weight: dense(&case.weight()),
-        bias: dense(&[case.out_channels]),
-        y: image(case.y()),
-        ..Default::default()
-    }
-}
-
-fn tensor(dtype: Dtype, dims: &[i64]) -> dcn_tensor_desc {
-    let mut desc = dcn_tensor_desc { dtype: dtype.code(), rank: dims.len() as i32, ..Default::default() };
-    desc.dims[..dims.len()].copy_from_slice(dims);
-    desc
-}
-
-fn channels_last(dtype: Dtype, dims: [i64; 4]) -> dcn_tensor_desc {
-    let [_, c, h, w] = dims;
-    let mut desc = tensor(dtype, &dims);
-    desc.layout = DCN_LAYOUT_STRIDED;
-    desc.strides[..4].copy_from_slice(&[h * w * c, 1, w * c, c]);
-    desc
 }
 
 fn zeroed_info() -> dcn_plan_info {

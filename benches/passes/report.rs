@@ -1,6 +1,6 @@
 //! The rows of the benchmark: a table for the reader, JSON lines for programs.
 
-use crate::kinds::{Dtype, Layout, Pass};
+use crate::common::kinds::{Dtype, Layout, Pass};
 use serde::Serialize;
 use std::fs::File;
 use std::io::Write;
@@ -51,7 +51,7 @@ impl Report {
     pub fn new(json: Option<&Path>) -> Result<Self, String> {
         let create = |path: &Path| File::create(path).map_err(|e| format!("{}: {e}", path.display()));
         println!(
-            "{:<8} {:<7} {:<5} {:<6} {:>7} {:<7} {:>9} {:>9} {:>8} {:>8} {:>6}  kernel",
+            "{:<8} {:<8} {:<5} {:<6} {:>7} {:<7} {:>9} {:>9} {:>8} {:>8} {:>6}  kernel",
             "case", "pass", "dtype", "layout", "threads", "isa", "min ms", "median ms", "GFLOP/s", "FMA peak", "share"
         );
         Ok(Self { json: json.map(create).transpose()? })
@@ -59,7 +59,7 @@ impl Report {
 
     pub fn add(&mut self, row: &Row) -> Result<(), String> {
         let names = (row.pass.name(), row.dtype.name(), row.layout.name());
-        print!("{:<8} {:<7} {:<5} {:<6} {:>7} ", row.case, names.0, names.1, names.2, row.threads);
+        print!("{:<8} {:<8} {:<5} {:<6} {:>7} ", row.case, names.0, names.1, names.2, row.threads);
         match &row.outcome {
             Outcome::Refused { refused } => println!("{refused}"),
             Outcome::Measured(m) => {

@@ -1,24 +1,20 @@
-//! How fast the library is: GFLOP/s and share of the FMA peak on the cases of `cases.json`.
+//! How fast both passes of the library are: GFLOP/s and share of the FMA peak on the cases of `cases.json`.
 //!
-//! All rows of one case and type, and the FMA peak, take turns in one run, so that a slow moment of the machine hits
-//! them alike. See README.md beside this file.
+//! All rows of one case, pass and type, and the FMA peak, take turns in one run, so that a slow moment of the machine
+//! hits them alike. See README.md in the folder above.
 
-mod cases;
-mod kinds;
-mod library;
-mod operands;
+#[path = "../common/mod.rs"]
+mod common;
 mod options;
-mod peak;
 mod report;
-mod rounds;
 
-use cases::Case;
-use kinds::{Dtype, Pass};
-use library::{Runner, Setting};
-use operands::Operands;
+use common::cases::Case;
+use common::kinds::{Dtype, Pass};
+use common::library::{self, Runner, Setting};
+use common::operands::Operands;
+use common::rounds::{Peaks, Times};
 use options::Options;
 use report::{Measured, Outcome, Report, Row};
-use rounds::{Peaks, Times};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -58,18 +54,16 @@ fn run(options: &Options) -> Result<(), String> {
 
 /// All rows of one case, pass and type, interleaved.
 fn measure(case: &Case, pass: Pass, dtype: Dtype, options: &Options) -> Result<Vec<Row>, String> {
-    let operands = Operands::new(case, dtype);
-    let settings = settings(options);
-    let mut runners: Vec<_> = settings.iter().map(|s| Runner::new(case, dtype, s, &operands)).collect();
-    let mut peaks = Peaks::new(dtype);
+    let operands = Operands::new(case, pass, dtype);
+    let settings = settings(pass, dtype, options);
+    let mut runners: Vec<_> = settings.iter().map(|setting| Runner::new(case, setting, &operands)).collect();
+    let mut peaks = Peaks::new(dtype.computes_in_f64());
     let mut times: Vec<Times> = runners.iter().map(|_| Times::default()).collect();
     for round in 0..=options.rounds {
         for ((runner, times), setting) in runners.iter_mut().zip(&mut times).zip(&settings) {
             let Ok(runner) = runner else { continue };
             peaks.sample(runner.isa(), setting.threads, round);
-            times.take_turn(round, options.budget, || match pass {
-                Pass::Forward => runner.forward(&operands),
-            })?;
+            times.take_turn(round, options.budget, || runner.run(&operands))?;
         }
     }
     let rows = settings.into_iter().zip(runners).zip(&times).map(|((setting, runner), times)| Row {
@@ -86,12 +80,12 @@ fn measure(case: &Case, pass: Pass, dtype: Dtype, options: &Options) -> Result<V
     Ok(rows.collect())
 }
 
-fn settings(options: &Options) -> Vec<Setting> {
+fn settings(pass: Pass, dtype: Dtype, options: &Options) -> Vec<Setting> {
     let mut settings = Vec::new();
     for &layout in &options.layouts {
         for &threads in &options.threads {
             for max_isa in &options.max_isas {
-                settings.push(Setting { layout, threads, max_isa: max_isa.clone() });
+                settings.push(Setting { pass, dtype, layout, threads, max_isa: max_isa.clone() });
             }
         }
     }
@@ -99,14 +93,13 @@ fn settings(options: &Options) -> Vec<Setting> {
 }
 
 fn outcome(runner: &Runner, times: &Times, peak: Option<f64>) -> Measured {
-    let flops = runner.info.forward_flops;
-    let gflops = flops as f64 / times.minimum() / 1e9;
+    let gflops = runner.flops() as f64 / times.minimum() / 1e9;
     let peak_gflops = peak.map(|peak| peak / 1e9);
     Measured {
         isa: runner.isa(),
-        kernel: runner.forward_kernel(),
-        tile_positions: runner.info.tile_positions,
-        flops,
+        kernel: runner.kernel(),
+        tile_positions: runner.tile_positions(),
+        flops: runner.flops(),
         calls: times.calls(),
         min_ms: times.minimum() * 1e3,
         median_ms: times.median() * 1e3,

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::kinds::{Dtype, Layout, Pass};
+use crate::common::kinds::{Dtype, Layout, Pass};
 use lexopt::prelude::*;
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -9,16 +9,16 @@ use std::thread;
 use std::time::Duration;
 
 pub const USAGE: &str = "\
-cargo bench --bench forward -- [OPTIONS]    lists are separated by commas
+cargo bench --bench passes -- [OPTIONS]    lists are separated by commas
 
   --case LIST      cases of benches/cases.json      default all
-  --pass LIST      forward                          default forward
-  --dtype LIST     f32, f64                         default both
+  --pass LIST      forward, backward                default both
+  --dtype LIST     f32, f64, f16, bf16              default all
   --layout LIST    nchw, nhwc (of x and y)          default both
   --threads LIST   numbers, all                     default 1,all
   --isa LIST       scalar, avx2, avx512, neon: the highest one the library may use; default its own choice
   --rounds N       turns of each row                default 7
-  --budget SECONDS a row that has used this up sits out the remaining rounds (its first two aside); default 2
+  --budget SECONDS a row that has used this up sits out the remaining rounds (its first two aside); default 1
   --json FILE      one JSON object a row as well
 ";
 
@@ -45,7 +45,7 @@ pub fn parse() -> Result<Option<Options>, lexopt::Error> {
         threads: vec![1, all],
         max_isas: vec![None],
         rounds: 7,
-        budget: Duration::from_secs(2),
+        budget: Duration::from_secs(1),
         json: None,
     };
     let mut parser = lexopt::Parser::from_env();

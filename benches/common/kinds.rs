@@ -1,6 +1,7 @@
 //! What a row of the benchmark is made of besides its case.
 
 use deformconv::abi::*;
+use half::{bf16, f16};
 use serde::Serialize;
 use std::mem::size_of;
 use std::str::FromStr;
@@ -34,15 +35,15 @@ macro_rules! named {
 
 named!(
     /// Element type of every tensor of a row.
-    Dtype { F32 = "f32", F64 = "f64" }
+    Dtype { F32 = "f32", F64 = "f64", F16 = "f16", Bf16 = "bf16" }
 );
 named!(
-    /// Layout of x and y. Offset and mask are row major in both.
+    /// Layout of x and y, and of their gradients. Offset and mask are row major in both.
     Layout { Nchw = "nchw", Nhwc = "nhwc" }
 );
 named!(
     /// Direction of the operator.
-    Pass { Forward = "forward" }
+    Pass { Forward = "forward", Backward = "backward" }
 );
 
 impl Dtype {
@@ -50,6 +51,8 @@ impl Dtype {
         match self {
             Self::F32 => size_of::<f32>(),
             Self::F64 => size_of::<f64>(),
+            Self::F16 => size_of::<f16>(),
+            Self::Bf16 => size_of::<bf16>(),
         }
     }
 
@@ -57,6 +60,22 @@ impl Dtype {
         match self {
             Self::F32 => DCN_F32,
             Self::F64 => DCN_F64,
+            Self::F16 => DCN_F16,
+            Self::Bf16 => DCN_BF16,
+        }
+    }
+
+    /// Whether sums are computed in f64; halves are computed in f32.
+    pub fn computes_in_f64(self) -> bool {
+        self == Self::F64
+    }
+}
+
+impl Pass {
+    pub fn code(self) -> dcn_pass {
+        match self {
+            Self::Forward => DCN_PASS_FORWARD,
+            Self::Backward => DCN_PASS_BACKWARD,
         }
     }
 }

@@ -38,7 +38,7 @@ fn undivided() -> i64 {
 
 impl Case {
     pub fn all() -> Vec<Self> {
-        serde_json::from_str(include_str!("cases.json")).expect("cases.json describes cases")
+        serde_json::from_str(include_str!("../cases.json")).expect("cases.json describes cases")
     }
 
     pub fn out_size(&self) -> [i64; 2] {
