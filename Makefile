@@ -11,7 +11,7 @@ export PREFIX LIBDIR INCLUDEDIR DESTDIR
 LIBRARY := $(or $(CARGO_TARGET_DIR),target)/release/libdeformconv.so
 SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src -type f)
 
-.PHONY: help lib demo test test-python-full test-avx512 test-aarch64 miri ascend-kernels ascend-check ascend-validate bench bench-peers \
+.PHONY: help lib demo test test-python-full test-avx512 test-aarch64 miri ascend-kernels ascend-check ascend-validate bench bench-peers instructions \
     install uninstall fmt lint clean
 
 help: ## print this list
@@ -48,6 +48,9 @@ ascend-validate: ## on an Ascend machine: build the kernels, compare with the CP
 
 bench: ## measure the library on this machine (ARGS="--case s2 --threads 1"; benches/README.md)
 	@scripts/bench.sh $(ARGS)
+
+instructions: ## count the instructions of small cases, compare with the committed counts (ARGS=--bless replaces these)
+	@scripts/instructions.sh $(ARGS)
 
 bench-peers: ## compare with the other implementations that are installed (ARGS="--install" installs them)
 	@scripts/bench.sh peers $(ARGS)

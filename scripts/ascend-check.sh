@@ -7,8 +7,7 @@ set -uo pipefail
 WHAT="syntax check of the Ascend kernels"
 # The headers of CANN's CPU debugging library, which a host compiler understands.
 if ! find_cann tools/tikicpulib/lib/include/tikicpulib.h; then
-    did_not_run "$WHAT" "no CANN headers (tools/tikicpulib) in$CANN_TRIED"
-    exit 0
+    leave_out "$WHAT" "no CANN headers (tools/tikicpulib) in$CANN_TRIED"
 fi
 need g++ g++ || exit 1
 

@@ -7,8 +7,7 @@ set -euo pipefail
 
 WHAT=ascend-validate
 if ! find_cann lib64; then
-    did_not_run "$WHAT" "there is no CANN in$CANN_TRIED; nothing was built and nothing was run"
-    exit 0
+    leave_out "$WHAT" "there is no CANN in$CANN_TRIED; nothing was built and nothing was run"
 fi
 need cc gcc
 need_cargo

@@ -12,10 +12,8 @@ WHAT="the Python package"
 export PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 export OMP_NUM_THREADS=2 # PyTorch's threads spin where others want to compute
 
-need python3 python3-minimal && python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || {
-    did_not_run "$WHAT" "no Python 3.10 or later"
-    exit 0
-}
+need python3 python3-minimal && python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+    leave_out "$WHAT" "no Python 3.10 or later"
 
 # make_venv <directory> [option]
 make_venv() {
@@ -29,10 +27,8 @@ quick() {
     trap 'rm -rf "$BUILD/python-test"' EXIT
     rm -rf "$venv"
     ! python3 -c 'import torch' 2>/dev/null || options=--system-site-packages
-    make_venv "$venv" "$options" && "$venv/bin/pip" -q install numpy ml_dtypes pytest 'setuptools>=77' >/dev/null 2>&1 || {
-        did_not_run "$WHAT" "no virtual environment, or pip cannot install what its tests need"
-        exit 0
-    }
+    make_venv "$venv" "$options" && "$venv/bin/pip" -q install numpy ml_dtypes pytest 'setuptools>=77' >/dev/null 2>&1 ||
+        leave_out "$WHAT" "no virtual environment, or pip cannot install what its tests need"
     DEFORMCONV_LIBRARY=$RELEASE/libdeformconv.so "$venv/bin/pip" -q install --no-build-isolation --no-deps "$PACKAGE"
     (cd "$venv" && bin/python -m pytest -q "$PACKAGE")
 }

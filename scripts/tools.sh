@@ -12,6 +12,15 @@ have() { command -v "$1" >/dev/null 2>&1; }
 # The form in which every script and test says that something was left out; `make test` collects these lines.
 did_not_run() { echo "did not run: $1: $2"; }
 
+# Ends a script none of whose work was done. `make test` sets LEFT_OUT_STATUS, by which it knows such a part from one that passed.
+nothing_ran() { exit "${LEFT_OUT_STATUS:-0}"; }
+
+# The same, when something is missing.
+leave_out() {
+    did_not_run "$@"
+    nothing_ran
+}
+
 apt_install() {
     have apt-get && [ "$(id -u)" = 0 ] || return
     if [ -z "${APT_UPDATED:-}" ]; then

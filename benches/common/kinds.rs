@@ -2,7 +2,7 @@
 
 use deformconv::abi::*;
 use half::{bf16, f16};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::mem::size_of;
 use std::str::FromStr;
 
@@ -10,7 +10,7 @@ use std::str::FromStr;
 macro_rules! named {
     ($(#[$doc:meta])* $kind:ident { $($variant:ident = $name:literal),* }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
         pub enum $kind { $(#[serde(rename = $name)] $variant),* }
 
         impl $kind {
