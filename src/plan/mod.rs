@@ -32,8 +32,20 @@ pub struct Plan {
     context: Arc<Context>,
     problem: Problem,
     /// Or why this plan has none.
-    forward: Result<Box<Forward>>,
-    backward: Result<Box<Backward>>,
+    forward: Result<Planned<Forward>>,
+    backward: Result<Planned<Backward>>,
+}
+
+/// An implementation, and what is known of it: asked for once, as every run needs it.
+struct Planned<P: ?Sized> {
+    pass: Box<P>,
+    facts: Facts,
+}
+
+impl<A> Planned<dyn Pass<A>> {
+    fn new(pass: Box<dyn Pass<A>>) -> Self {
+        Self { facts: pass.facts(), pass }
+    }
 }
 
 impl Plan {
@@ -75,12 +87,12 @@ impl Plan {
                 _ => {}
             }
         }
-        Ok(Self { context, problem, forward, backward })
+        Ok(Self { context, problem, forward: forward.map(Planned::new), backward: backward.map(Planned::new) })
     }
 
     pub fn info(&self) -> dcn_plan_info {
-        let forward = self.forward.as_deref().ok().map(Pass::facts);
-        let backward = self.backward.as_deref().ok().map(Pass::facts);
+        let forward = self.forward.as_ref().ok().map(|planned| planned.facts);
+        let backward = self.backward.as_ref().ok().map(|planned| planned.facts);
         let either = forward.or(backward);
         let workers = [forward, backward].into_iter().flatten().map(|facts| facts.workers).max();
         dcn_plan_info {
@@ -115,8 +127,8 @@ impl Plan {
             // SAFETY: checked as far as can be, and the caller's promise for the rest.
             unsafe {
                 match args.pass {
-                    DCN_PASS_FORWARD => self.forward_pass()?.pack(args, team),
-                    _ => self.backward_pass()?.pack(args, team),
+                    DCN_PASS_FORWARD => self.planned_forward()?.pass.pack(args, team),
+                    _ => self.planned_backward()?.pass.pack(args, team),
                 }
             }
         })
@@ -126,12 +138,12 @@ impl Plan {
     ///
     /// The pointers must be NULL or cover what the problem describes, and the workspace its size.
     pub unsafe fn forward(&self, args: &dcn_forward_args) -> Result<()> {
-        self.logged("forward", self.forward.as_deref().ok().map(Pass::facts), || {
-            let pass = self.forward_pass()?;
-            arguments::check_forward(&self.problem, &pass.facts(), args)?;
+        self.logged("forward", &self.forward, || {
+            let planned = self.planned_forward()?;
+            arguments::check_forward(&self.problem, &planned.facts, args)?;
             let buffers = (args.packed_weight, args.workspace);
             // SAFETY: the caller's promise; the arguments were checked.
-            unsafe { self.run(pass, args, buffers) }
+            unsafe { self.run(planned, args, buffers) }
         })
     }
 
@@ -139,23 +151,22 @@ impl Plan {
     ///
     /// As [`Plan::forward`].
     pub unsafe fn backward(&self, args: &dcn_backward_args) -> Result<()> {
-        self.logged("backward", self.backward.as_deref().ok().map(Pass::facts), || {
-            let pass = self.backward_pass()?;
-            arguments::check_backward(&self.problem, &pass.facts(), args)?;
+        self.logged("backward", &self.backward, || {
+            let planned = self.planned_backward()?;
+            arguments::check_backward(&self.problem, &planned.facts, args)?;
             let buffers = (args.packed_weight, args.workspace);
             // SAFETY: the caller's promise; the arguments were checked.
-            unsafe { self.run(pass, args, buffers) }
+            unsafe { self.run(planned, args, buffers) }
         })
     }
 
     /// Runs a pass whose arguments were checked, in the caller's workspace or one from the context's allocator.
     unsafe fn run<A>(
         &self,
-        pass: &dyn Pass<A>,
+        Planned { pass, facts }: &Planned<dyn Pass<A>>,
         args: &A,
         (packed, workspace): (*const c_void, *mut c_void),
     ) -> Result<()> {
-        let facts = pass.facts();
         // What lies in device memory cannot be looked at.
         if !packed.is_null() && self.problem.backend == Backend::Cpu {
             // SAFETY: the caller has given as many bytes as the plan asks for, which a header is the beginning of.
@@ -173,14 +184,19 @@ impl Plan {
     }
 
     /// Logs how a run went.
-    fn logged(&self, pass: &str, facts: Option<Facts>, run: impl FnOnce() -> Result<()>) -> Result<()> {
+    fn logged<P: ?Sized>(
+        &self,
+        pass: &str,
+        planned: &Result<Planned<P>>,
+        run: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
         let log = &self.context.log;
         let start = log.wants(DCN_LOG_PROFILE).then(Instant::now);
         let outcome = run();
         match &outcome {
             Err(Error { status, message }) => log.line(DCN_LOG_ERROR, || format!("{pass},{status},{message}")),
             Ok(()) => log.line(DCN_LOG_PROFILE, || {
-                let kernel = facts.map_or("".into(), |facts| facts.kernel.to_string_lossy());
+                let kernel = planned.as_ref().map_or("".into(), |planned| planned.facts.kernel.to_string_lossy());
                 let time = start.map_or(0.0, |start| start.elapsed().as_secs_f64() * 1e3);
                 format!("{pass},{kernel},{},{time:.3} ms", implementations::shape(&self.problem))
             }),
@@ -190,18 +206,18 @@ impl Plan {
 
     fn facts(&self, pass: dcn_pass) -> Result<Facts> {
         match pass {
-            DCN_PASS_FORWARD => Ok(self.forward_pass()?.facts()),
-            DCN_PASS_BACKWARD => Ok(self.backward_pass()?.facts()),
+            DCN_PASS_FORWARD => Ok(self.planned_forward()?.facts),
+            DCN_PASS_BACKWARD => Ok(self.planned_backward()?.facts),
             _ => Err(Error::argument(format!("pass is {pass}, expected DCN_PASS_FORWARD or DCN_PASS_BACKWARD"))),
         }
     }
 
-    fn forward_pass(&self) -> Result<&Forward> {
-        self.forward.as_deref().map_err(Error::clone)
+    fn planned_forward(&self) -> Result<&Planned<Forward>> {
+        self.forward.as_ref().map_err(Error::clone)
     }
 
-    fn backward_pass(&self) -> Result<&Backward> {
-        self.backward.as_deref().map_err(Error::clone)
+    fn planned_backward(&self) -> Result<&Planned<Backward>> {
+        self.backward.as_ref().map_err(Error::clone)
     }
 }
 

@@ -53,8 +53,7 @@ impl PackedHeader {
     }
 }
 
-/// A number for what a packed layout depends on: FNV-1a over the build and the fields. Every run asks for it, so it
-/// allocates nothing.
+/// A number for what a packed layout depends on: FNV-1a over the build and the fields.
 pub fn layout_id(pass: dcn_pass, name: &str, fields: &[&[usize]]) -> u64 {
     let build = concat!(env!("CARGO_PKG_VERSION"), " ", env!("DCN_TARGET"));
     let bytes = build.bytes().chain(name.bytes()).chain(pass.to_le_bytes());
