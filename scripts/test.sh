@@ -63,7 +63,7 @@ count() {
 }
 
 # Tools that tests use where they are there. Each test says by itself what it left out.
-for tool in "g++ g++" "clang clang" "cmake cmake" "readelf binutils" "pkg-config pkg-config" "valgrind valgrind" "python3 python3-minimal"; do
+for tool in "g++ g++" "clang clang" "cmake cmake" "readelf binutils" "pkg-config pkg-config" "valgrind valgrind" "strace strace" "python3 python3-minimal"; do
     # shellcheck disable=SC2086
     need $tool || true
 done

@@ -24,7 +24,7 @@ macro_rules! programs {
         /// No program lies about that nobody runs.
         #[test]
         fn every_program_is_listed() {
-            let mut listed = vec![$($file,)* "unload.c"];
+            let mut listed = vec![$($file,)* "system_calls.c", "unload.c"];
             let mut files: Vec<_> = std::fs::read_dir(native::source("")).expect("c_tests is readable")
                 .map(|entry| entry.expect("c_tests is readable").file_name().into_string().expect("names are UTF-8"))
                 .filter(|name| name.ends_with(".c") || name.ends_with(".cpp")).collect();
@@ -47,6 +47,7 @@ programs! {
     log: "log.c",
     message: "message.c",
     mx_driving: "mx_driving.c",
+    no_lock: "no_lock.c",
     null_pointers: "null_pointers.c",
     numbers: "numbers.c",
     out_of_memory: "out_of_memory.c",
@@ -68,6 +69,38 @@ fn unload() {
     for compiler in compilers(Language::C) {
         let program = compile(&compiler, "unload.c", Link::None, "", &[]);
         output_of(run(&program).arg(lib_dir().join("libdeformconv.so")));
+    }
+}
+
+/// What strace saw the calling thread do between the pairs of marks of `system_calls.c`.
+fn system_calls_between_marks(trace: &str) -> Vec<Vec<&str>> {
+    let lines: Vec<_> = trace.lines().collect();
+    let sections: Vec<_> = lines.split(|line| line.starts_with("getppid(")).map(<[_]>::to_vec).collect();
+    sections.into_iter().skip(1).step_by(2).collect()
+}
+
+/// With the caller's workspace and packed weights a small problem asks nothing of the system on the calling thread.
+#[test]
+fn small_runs_make_no_system_call() {
+    let blind = native::is_cross() || !succeeds(Command::new("strace").args(["-o", "/dev/null", "true"]));
+    if blind {
+        return println!(
+            "did not run: system calls of small runs: strace is missing or may not trace, or this is a cross build"
+        );
+    }
+    for compiler in compilers(Language::C) {
+        let program = compile(&compiler, "system_calls.c", Link::Shared, "", &[]);
+        let trace = program.with_extension("strace");
+        let mut command = Command::new("timeout");
+        command.args(["--kill-after=5", "60", "strace", "-o"]).arg(&trace).arg(&program);
+        output_of(command.env_remove("DCN_NUM_THREADS").env_remove("DCN_MAX_ISA").env_remove("DCN_VERBOSE"));
+        let trace = std::fs::read_to_string(&trace).expect("strace has written its file");
+        let [one_thread, default_context, pool] = &system_calls_between_marks(&trace)[..] else {
+            panic!("expected three pairs of marks: {trace}");
+        };
+        assert_eq!(one_thread, &[""; 0]);
+        assert_eq!(default_context, &[""; 0]);
+        assert!(!pool.is_empty(), "the trace does not even show a run on a pool: {trace}");
     }
 }
 
