@@ -11,6 +11,8 @@ PEERS = [
     ("conv", "comparison.pytorch", "PlainConvolution"),
 ]
 NAMES = [name for name, _, _ in PEERS]
+# Those that compute the same operator.
+OPERATORS = [name for name in NAMES if name != "conv"]
 
 
 def installed(names):

@@ -91,10 +91,19 @@ class Deformconv:
             error = NotImplementedError if name == "DCN_ERROR_UNSUPPORTED" else RuntimeError
             raise error(f"{function}: {name}: {message.value.decode()}")
 
-    def _buffer(self, size_query, plan, number):
+    def _size(self, size_query, plan, number):
         size = c_size_t()
         self._call(size_query, plan, c_int32(number), byref(size))
-        return aligned_empty(size.value, np.uint8)
+        return size.value
+
+    def _buffer(self, size_query, plan, number):
+        return aligned_empty(self._size(size_query, plan, number), np.uint8)
+
+    def workspace_size(self, case, direction, dtype=np.float32):
+        """Bytes of workspace that a run of the pass needs."""
+        descriptions = {name: np.broadcast_to(dtype(0), shape) for name, shape in case.shapes().items()}
+        plan = self._plan(_problem(case, descriptions, PASSES[direction]))
+        return self._size("dcn_plan_workspace_size", plan, PASSES[direction])
 
     def _pack(self, plan, number, weight):
         packed = self._buffer("dcn_plan_packed_weight_size", plan, number)
