@@ -11,8 +11,8 @@ export PREFIX LIBDIR INCLUDEDIR DESTDIR
 LIBRARY := $(or $(CARGO_TARGET_DIR),target)/release/libdeformconv.so
 SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src -type f)
 
-.PHONY: help lib demo test test-python-full test-avx512 test-aarch64 miri ascend-kernels ascend-check ascend-validate bench bench-peers instructions \
-    install uninstall fmt lint clean
+.PHONY: help lib demo test test-python-full test-avx512 test-aarch64 miri ascend-kernels ascend-check ascend-validate bench bench-peers \
+    instructions performance pictures install uninstall fmt lint clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
@@ -51,6 +51,12 @@ bench: ## measure the library on this machine (ARGS="--case s2 --threads 1"; ben
 
 instructions: ## count the instructions of small cases, compare with the committed counts (ARGS=--bless replaces these)
 	@scripts/instructions.sh $(ARGS)
+
+performance: ## measure what docs/performance.md shows (8 minutes), draw its pictures, write its table
+	@scripts/performance.sh
+
+pictures: ## draw them again from the newest measurement in docs/measurements
+	@python3 benches/plot.py --install
 
 bench-peers: ## compare with the other implementations that are installed (ARGS="--install" installs them)
 	@scripts/bench.sh peers $(ARGS)

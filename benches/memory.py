@@ -37,9 +37,9 @@ def main():
             for name in ("deformconv", *implementations.OPERATORS):
                 row = peak_memory.in_a_fresh_process(name, case, direction, library)
                 rows.append(row)
-                megabytes = [f"{row[key] / MB:.1f}" if key in row else "-" for key in ("growth", "outputs")]
-                print(f"{case.name:8} {direction:8} {name:14} {megabytes[0]:>7} {megabytes[1]:>8}  {row.get('note', '')}",
-                      flush=True)
+                growth, outputs = (f"{row[key] / MB:.1f}" if key in row else "-" for key in ("growth", "outputs"))
+                note = row.get("note", "")
+                print(f"{case.name:8} {direction:8} {name:14} {growth:>7} {outputs:>8}  {note}", flush=True)
     print(f"\n{'case':8} {'pass':8} {'threads':>7} {'workspace':>10} {'bound':>8}  MB")
     for row in peak_memory.workspaces(library):
         rows.append(row)

@@ -20,6 +20,7 @@ def parse():
     parser.add_argument("--lib", type=pathlib.Path, help="libdeformconv.so; without it, cargo builds it")
     parser.add_argument("--peers-only", action="store_true", help="time the peers without ours")
     parser.add_argument("--peak", type=pathlib.Path, help="libfma_peak.so; without it, cargo builds it")
+    parser.add_argument("--bandwidth", type=pathlib.Path, help="libmemory_bandwidth.so; without it, cargo builds it")
     parser.add_argument("--peers", type=listed, help="names, separated by commas; default all")
     parser.add_argument("--case", type=listed, help="cases, separated by commas; default all")
     parser.add_argument("--dtype", type=listed, default=["f32"], help="f32,f64; default f32")
@@ -43,7 +44,7 @@ def main():
     options = parse()
     from comparison import build
     if options.install:
-        build.run_again_in(HERE.parent / "target" / "peers")
+        build.run_again_in(HERE.parent / "target" / "peers", HERE / "comparison" / "requirements.txt")
     limit_threads_to_those_asked_for()
     try:
         from comparison import session

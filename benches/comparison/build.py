@@ -1,4 +1,4 @@
-"""Builds what is compared: the release library and the FMA loops; and the virtual environment of the peers."""
+"""Builds what is compared: the release library and the loops that measure the machine; and virtual environments."""
 
 import json
 import os
@@ -8,7 +8,6 @@ import sys
 import venv
 
 ROOT = pathlib.Path(__file__).parents[2]
-REQUIREMENTS = pathlib.Path(__file__).with_name("requirements.txt")
 
 
 def libraries(wanted):
@@ -24,11 +23,11 @@ def libraries(wanted):
     return built
 
 
-def run_again_in(directory):
-    """Makes a virtual environment with the pinned peers and runs this script there, without --install."""
+def run_again_in(directory, requirements):
+    """Makes a virtual environment with what the file pins and runs this script there, without --install."""
     python = directory / "bin" / "python"
     if not python.exists():
         venv.create(directory, with_pip=True)
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--requirement", REQUIREMENTS], check=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--requirement", requirements], check=True)
     arguments = [a for a in sys.argv if a != "--install"]
     os.execv(python, [python, *arguments])

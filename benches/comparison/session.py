@@ -1,13 +1,16 @@
 """One comparison: for each case, type and number of threads, check the results, then take turns."""
 
+import datetime
 import json
 import os
+import platform
 import sys
 
 import numpy as np
 
 from comparison import agreement, build, cases, implementations, rounds, table
 from comparison.fma_peak import FmaPeak
+from comparison.memory_bandwidth import MemoryBandwidth
 from comparison.ours import Deformconv
 
 DTYPES = {"f32": "float32", "f64": "float64"}
@@ -24,19 +27,21 @@ def compare(options):
         print(f"{name}: not compared, because not installed ({reason})")
     chosen = [case for case in all_cases if case.name in wanted_cases]
     rows = []
+    log = options.json.open("w") if options.json else open(os.devnull, "w")
+    print(json.dumps(_machine()), file=log, flush=True)
     table.print_head()
     for threads in map(_count, options.threads):
         candidates = [peer(threads) for peer in peers]
         if not options.peers_only:
             candidates.insert(0, Deformconv(options.lib, threads, options.isa))
         for dtype in options.dtype:
-            peak = FmaPeak(options.peak, threads, dtype == "f64")
+            limits = FmaPeak(options.peak, threads, dtype == "f64"), MemoryBandwidth(options.bandwidth, threads)
             for direction in options.passes:
                 for case in chosen:
-                    rows += _compare_case(case, direction, dtype, threads, candidates, peak, options)
+                    added = _compare_case(case, direction, dtype, threads, candidates, limits, options)
+                    print(*map(json.dumps, added), sep="\n", file=log, flush=True)
+                    rows += added
     table.print_summary(rows)
-    if options.json:
-        options.json.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return 1 if any(row.get("wrong") for row in rows) else 0
 
 
@@ -54,16 +59,29 @@ def _find_libraries(options):
         wanted.append(["--lib"])
     if not options.peak:
         wanted.append(["--example", "fma_peak"])
+    if not options.bandwidth:
+        wanted.append(["--example", "memory_bandwidth"])
     built = build.libraries(wanted) if wanted else {}
     options.lib = options.lib or built.get("deformconv")
     options.peak = options.peak or built["fma_peak"]
+    options.bandwidth = options.bandwidth or built["memory_bandwidth"]
+
+
+def _machine():
+    """The first line of the JSON: when and where the rows were measured."""
+    with open("/proc/cpuinfo") as file:
+        facts = dict(map(str.strip, line.split(":", 1)) for line in file if ":" in line)
+    processor = facts.get("model name", platform.machine())
+    if "cpu family" in facts:
+        processor += f", family {facts['cpu family']} model {facts['model']}"
+    return {"date": datetime.date.today().isoformat(), "processor": processor, "python": platform.python_version()}
 
 
 def _count(threads):
     return len(os.sched_getaffinity(0)) if threads == "all" else int(threads)
 
 
-def _compare_case(case, direction, dtype, threads, candidates, peak, options):
+def _compare_case(case, direction, dtype, threads, candidates, limits, options):
     inputs = case.inputs(np.dtype(DTYPES[dtype]))
     rows, runs, reference = {}, {}, None
     for candidate in candidates:
@@ -83,9 +101,11 @@ def _compare_case(case, direction, dtype, threads, candidates, peak, options):
             row["isa"] = candidate.isa
         if not row.get("wrong"):
             runs[candidate.name] = run
+    peak, bandwidth = limits
     peak.forget()
+    bandwidth.sample()
     times = rounds.interleaved(runs, options.rounds, options.budget, peak.sample)
-    _add_times(case, rows, times, peak.best())
+    _add_times(case, rows, times, {"peak_gflops": peak.best(), "bandwidth_gbs": bandwidth.best()})
     for row in rows.values():
         table.print_row(row)
     return list(rows.values())
@@ -106,7 +126,8 @@ def _agreement(outputs, reference, dtype):
     return {"difference": difference, "wrong": True, "note": note}
 
 
-def _add_times(case, rows, times, peak):
+def _add_times(case, rows, times, limits):
+    peak = limits["peak_gflops"]
     print(f"# {case.name}: {case.forward_flops / 1e9:.3f} GFLOP forward; FMA peak GFLOP/s: "
           + ", ".join(f"{isa} {gflops:.1f}" for isa, gflops in peak.items()))
     ours = times.get(Deformconv.name)
@@ -114,7 +135,7 @@ def _add_times(case, rows, times, peak):
         row = rows[name]
         gflops = case.flops(row["pass"]) / 1e6 / measured.minimum_ms
         row |= {"min_ms": measured.minimum_ms, "median_ms": measured.median_ms, "calls": len(measured.samples),
-                "gflops": gflops, "peak_gflops": peak}
+                "gflops": gflops} | limits
         if ours:
             row["ratio_to_ours"] = measured.minimum_ms / ours.minimum_ms
         if row.get("isa") in peak:
