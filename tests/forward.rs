@@ -13,7 +13,6 @@ use common::runner::{self, Plan, Setup, few_setups};
 use common::strategy::{case, for_all, large_case, setup};
 use common::values::{Masks, Numbers, Offsets};
 use common::verify::{Worst, compare};
-use deformconv::abi::*;
 
 /// Runs a problem in some ways on every instruction set and by the direct implementation, and compares.
 fn check(case: &Case, setups: &[Setup], worst: &Worst) -> Result<(), String> {
