@@ -2,23 +2,28 @@
 
 use crate::error::Result;
 use crate::exec::Team;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Runs `body(worker, unit)` once for each unit in 0..units; at most `workers` run at once, each takes the next unit
-/// when it is done with one. No two running at the same time have the same worker number.
+/// Runs `body(worker, unit)` once for each unit in 0..units; at most `workers` run at once, and no two running at the same
+/// time have the same worker number. Each takes some units in a row, fewer and fewer, so that neighbours are mostly with
+/// one worker, whose cache has what they share, and all are done at the same time.
 pub fn share(team: &Team, workers: usize, units: usize, body: &(dyn Fn(usize, usize) + Sync)) -> Result<()> {
-    let tasks = workers.min(team.size()).min(units);
-    if tasks <= 1 {
-        return team.run(tasks, &|worker| (0..units).for_each(|unit| body(worker, unit)));
+    let workers = workers.min(team.size()).min(units);
+    if workers <= 1 {
+        return team.run(workers, &|worker| (0..units).for_each(|unit| body(worker, unit)));
     }
     let next = AtomicUsize::new(0);
-    team.run(tasks, &|worker| {
-        loop {
-            let unit = next.fetch_add(1, Ordering::Relaxed);
-            if unit >= units {
-                break;
-            }
-            body(worker, unit);
+    team.run(workers, &|worker| {
+        while let Some(some) = take(&next, units, workers) {
+            some.for_each(|unit| body(worker, unit));
         }
     })
+}
+
+/// Half of an even share of the units that are left.
+fn take(next: &AtomicUsize, units: usize, workers: usize) -> Option<Range<usize>> {
+    let after = |first: usize| first + (units - first).div_ceil(2 * workers);
+    let taken = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |first| (first < units).then(|| after(first)));
+    taken.ok().map(|first| first..after(first))
 }
