@@ -11,7 +11,7 @@ use crate::problem::Problem;
 /// Elements from row to row of the tiles: one cache line more than their longest row, so that rows do not fall on the
 /// same cache sets.
 const ROW_PADDING: usize = 16;
-/// Output channels whose part of grad_y is transposed at a time.
+/// Output channels whose part of grad_y is copied at a time.
 const OUTPUT_BLOCK: usize = 512;
 /// Partial sums of the gradients of offset and mask take at most about this much for each image in flight.
 const PARTIAL_BYTES: usize = 4 << 20;
@@ -22,7 +22,7 @@ const PARALLEL_WORK: u64 = 10_000_000;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ScratchMap {
     pub sampler: SamplerMap,
-    /// A tile of grad_y, transposed, or its rows for grad_weight.
+    /// A tile of grad_y.
     pub grad_y: usize,
     pub gcol: usize,
     pub dots: usize,
@@ -72,7 +72,7 @@ pub struct BackwardPlan<T: HasKernels> {
     pub channels: ChannelCut,
     pub band: Band,
     pub weight: WeightCut,
-    /// Output channels whose part of grad_y is transposed at a time.
+    /// Output channels whose part of grad_y is copied at a time.
     pub output_block: usize,
     pub scratch: ScratchMap,
     pub workspace: WorkspaceMap,
@@ -122,7 +122,7 @@ impl<T: HasKernels> BackwardPlan<T> {
         self.weight.padded_width() + ROW_PADDING
     }
 
-    /// Row distance of a transposed tile of grad_y.
+    /// Depthwise: row distance of a tile of grad_y, positions outside.
     pub fn grad_y_stride(&self) -> usize {
         self.output_block.next_multiple_of(self.kernels.columns) + ROW_PADDING
     }
@@ -161,8 +161,11 @@ impl<T: HasKernels> BackwardPlan<T> {
         let positions = self.positions.max(self.weight.depth);
         let mut arena = Arena::default();
         let sampler = SamplerMap::new::<T::Compute>(&mut arena, positions, self.channels.coordinate_slots())?;
-        let weight_rows = if self.depthwise { self.col_stride() } else { self.weight.rows };
-        let grad_y = (self.positions * self.grad_y_stride()).max(weight_rows * self.weight.depth);
+        let grad_y = if self.depthwise {
+            (self.positions * self.grad_y_stride()).max(self.weight.depth * self.col_stride())
+        } else {
+            tile_len(self.positions, self.output_block).max(tile_len(self.weight.depth, self.weight.rows))
+        };
         Ok(ScratchMap {
             sampler,
             grad_y: arena.take::<T::Compute>(grad_y)?,
@@ -207,6 +210,16 @@ impl<T: HasKernels> BackwardPlan<T> {
             size: arena.size() + LINE - 1,
         })
     }
+}
+
+/// Elements from row to row of a tile with rows of so many.
+pub fn padded_row(len: usize) -> usize {
+    len.next_multiple_of(ROW_PADDING) + ROW_PADDING
+}
+
+/// Room for a tile of grad_y, whichever its rows are.
+fn tile_len(positions: usize, outputs: usize) -> usize {
+    (outputs * padded_row(positions)).max(positions * padded_row(outputs))
 }
 
 impl Band {

@@ -134,13 +134,22 @@ pub fn sample<T: Value>(trial: &mut Trial<T>) {
 }
 
 pub fn multiply<T: Value>(trial: &mut Trial<T>) {
+    product(trial, false, |kernels| kernels.multiply);
+}
+
+pub fn multiply_transposed<T: Value>(trial: &mut Trial<T>) {
+    product(trial, true, |kernels| kernels.multiply_transposed);
+}
+
+fn product<T: Value>(trial: &mut Trial<T>, transposed: bool, kernel: fn(&Kernels<T>) -> unsafe fn(&MultiplyArgs<T>)) {
     let (rows, place, columns) = (trial.positions(), trial.place, trial.kernels.columns);
     let depth = if trial.number.is_multiple_of(16) { 256 } else { 1 + trial.random.below(20) };
     let finite = !trial.number.is_multiple_of(4);
     let accumulate = trial.random.one_in(2);
     let (scalar_columns, trial_number) = (trial.scalar_columns(), trial.number);
-    let left_stride = trial.stride(depth);
-    let left = Operand::new([rows, depth], left_stride, place).filled(|_, _| trial.random.number(finite));
+    let left_shape = if transposed { [depth, rows] } else { [rows, depth] };
+    let left_stride = trial.stride(left_shape[1]);
+    let left = Operand::new(left_shape, left_stride, place).filled(|_, _| trial.random.number(finite));
     let right_stride = trial.stride(columns);
     let behind = trial.random.below(size_of::<T>());
     let right = Operand::unaligned([depth, columns], right_stride, place, behind);
@@ -171,14 +180,14 @@ pub fn multiply<T: Value>(trial: &mut Trial<T>) {
             // SAFETY: the operands are what the arguments say, for the columns of one panel.
             unsafe {
                 let args = MultiplyArgs { right: args.right.add(first), acc: args.acc.add(first), ..args };
-                (trial.scalar.multiply)(&args);
+                kernel(trial.scalar)(&args);
             }
         }
         acc
     };
     let (expected, magnitudes) = (scalar(|value| value), scalar(magnitude));
     // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
-    unsafe { (trial.kernels.multiply)(&arguments(&left, &right, &acc)) };
+    unsafe { kernel(trial.kernels)(&arguments(&left, &right, &acc)) };
     acc.assert_close(&expected, &magnitudes, depth + 1, "acc");
 }
 

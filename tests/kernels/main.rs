@@ -95,6 +95,7 @@ against_scalar! {
     coordinates: forward::coordinates;
     sample: forward::sample;
     multiply: forward::multiply;
+    multiply_transposed: forward::multiply_transposed;
     store_planes: forward::store_planes;
     planes_to_pixels: forward::planes_to_pixels;
     dots: backward::dots;

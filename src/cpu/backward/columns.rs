@@ -2,7 +2,7 @@
 //! and grad_x.
 
 use super::super::kernels::*;
-use super::super::layout::{Matrix, transpose_widening};
+use super::super::layout::Matrix;
 use super::super::sampler::{Columns, Sampler};
 use super::super::tile::Tile;
 use super::hits::Together;
@@ -10,7 +10,6 @@ use super::{Run, clear};
 use crate::error::Result;
 use crate::exec::Team;
 use crate::plan::cuts::Segment;
-use crate::plan::maps::is_planes;
 use crate::plan::tiling::MAX_CHAIN;
 
 /// Neighbouring tiles and taps.
@@ -137,21 +136,20 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         let plan = self.run.plan;
         let (cut, width) = (&plan.channels, plan.kernels.columns);
         let panels = (taps * segment.channels).div_ceil(width);
-        let grad_y = Matrix { data: self.grad_y, stride: plan.grad_y_stride() as isize };
         // SAFETY: blocks of outputs lie within grad_y and the packed weights, panels within gcol.
         unsafe {
             let mut packed = self.run.packed.add(cut.packed_offset(segment, first_tap / cut.tap_block));
             for first in (0..cut.outputs).step_by(plan.output_block) {
                 let outputs = plan.output_block.min(cut.outputs - first);
-                transpose_grad_y(self.run, tile, segment.group * cut.outputs + first, outputs, grad_y);
+                let grad_y = self.run.copy_grad_y(tile, segment.group * cut.outputs + first, outputs, self.grad_y);
                 for start in (0..outputs).step_by(MAX_CHAIN) {
                     let depth = MAX_CHAIN.min(outputs - start);
                     for panel in 0..panels {
-                        (plan.kernels.multiply)(&MultiplyArgs {
+                        grad_y.multiply(plan.kernels)(&MultiplyArgs {
                             rows: tile.positions,
                             depth,
-                            left: self.grad_y.add(start),
-                            left_stride: plan.grad_y_stride(),
+                            left: grad_y.output(start),
+                            left_stride: grad_y.stride,
                             right: packed,
                             right_stride: width,
                             acc: self.gcol.add(panel * width),
@@ -174,7 +172,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         // SAFETY: channels of grad_y and of the packed weights. What whole panels write behind a tap's last channel, the
         // next tap overwrites, or lies in the padding.
         unsafe {
-            transpose_grad_y(self.run, tile, segment.first_channel, segment.channels, grad_y);
+            self.run.copy_grad_y_pixels(tile, segment.first_channel, segment.channels, grad_y);
             for t in 0..taps {
                 let packed = self.run.packed.add((first_tap + t) * plan.packed_tap() + segment.first_channel);
                 for column in (0..segment.channels).step_by(width) {
@@ -251,40 +249,5 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         let plan = self.run.plan;
         let of_group = deformable_group * plan.problem.geometry.channels_per_deformable_group() as usize;
         channel == of_group.max(plan.channels.first_channel(unit))
-    }
-}
-
-/// A tile of grad_y, positions outside, output channels inside.
-///
-/// # Safety
-///
-/// Tile and output channels exist, and `to` has room for them.
-pub(super) unsafe fn transpose_grad_y<T: HasKernels>(
-    run: &Run<'_, T>,
-    tile: Tile,
-    first: usize,
-    outputs: usize,
-    to: Matrix<*mut T::Compute>,
-) {
-    let tensor = &run.plan.problem.grad_y;
-    let [sn, so, sh, sw, _] = tensor.strides.map(|stride| stride as isize);
-    // SAFETY: positions and output channels of grad_y; the tile has room for them.
-    unsafe {
-        let from = run.tensors.grad_y.offset(tile.n as isize * sn + first as isize * so);
-        if is_planes(tensor) {
-            let planes = Matrix { data: from.add(tile.first), stride: so };
-            return transpose_widening(run.plan.kernels, [outputs, tile.positions], planes, to);
-        }
-        let out_w = tensor.dims[3] as usize;
-        for p in 0..tile.positions {
-            let (row, column) = ((tile.first + p) / out_w, (tile.first + p) % out_w);
-            let from = from.offset(row as isize * sh + column as isize * sw);
-            let to = to.data.offset(p as isize * to.stride);
-            if so == 1 {
-                T::widen(run.plan.kernels.isa, from, to, outputs);
-            } else {
-                (0..outputs as isize).for_each(|o| *to.offset(o) = (*from.offset(o * so)).to_compute());
-            }
-        }
     }
 }

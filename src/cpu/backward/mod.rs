@@ -9,6 +9,7 @@
 
 mod bias;
 mod columns;
+mod grad_y;
 mod hits;
 mod outputs;
 mod pack;

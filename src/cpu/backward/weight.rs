@@ -6,14 +6,12 @@ use super::super::layout::Matrix;
 use super::super::sampler::{Columns, Sampler};
 use super::super::share::share;
 use super::super::tile::Tile;
-use super::columns::transpose_grad_y;
 use super::outputs::at;
 use super::{Run, clear, store};
 use crate::abi::*;
 use crate::cpu::element::Compute;
 use crate::error::Result;
 use crate::exec::Team;
-use crate::plan::maps::is_planes;
 use crate::plan::tiling::MAX_CHAIN;
 use std::ptr::null;
 
@@ -173,14 +171,14 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         let (plan, width) = (self.run.plan, self.run.plan.kernels.columns);
         // SAFETY: rows of grad_y, panels of the im2col tile and of the unit's accumulators.
         unsafe {
-            let (left, left_stride) = self.grad_y_rows(unit, tile);
+            let grad_y = self.run.copy_grad_y(tile, unit.first_output, unit.rows, self.grad_y);
             let acc = self.run.weight_acc(0, unit.number);
             for panel in 0..(unit.columns.taps * unit.columns.channels).div_ceil(width) {
-                (plan.kernels.multiply)(&MultiplyArgs {
+                grad_y.multiply_transposed(plan.kernels)(&MultiplyArgs {
                     rows: unit.rows,
                     depth: tile.positions,
-                    left,
-                    left_stride,
+                    left: grad_y.data,
+                    left_stride: grad_y.stride,
                     right: self.col.add(panel * width),
                     right_stride: plan.col_stride(),
                     acc: acc.add(panel * width),
@@ -200,7 +198,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         // last channel is in the padding, and so is what becomes of it.
         unsafe {
             let grad_y = Matrix { data: self.grad_y, stride: stride as isize };
-            transpose_grad_y(self.run, tile, unit.columns.first_channel, channels, grad_y);
+            self.run.copy_grad_y_pixels(tile, unit.columns.first_channel, channels, grad_y);
             let acc = self.run.weight_acc(0, unit.number);
             for t in 0..unit.columns.taps {
                 for column in (0..channels).step_by(width) {
@@ -215,33 +213,6 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                     });
                 }
             }
-        }
-    }
-
-    /// A tile of grad_y with output channels outside, positions inside: where it is, or copied.
-    unsafe fn grad_y_rows(&mut self, unit: &Unit, tile: Tile) -> (*const T::Compute, usize) {
-        let tensor = &self.run.plan.problem.grad_y;
-        let depth = self.run.plan.weight.depth;
-        let out_w = tensor.dims[3] as usize;
-        // SAFETY: positions and output channels of grad_y; the scratch has room for a tile.
-        unsafe {
-            let from = |o: usize, p: usize| {
-                let element = [tile.n, unit.first_output + o, p / out_w, p % out_w];
-                self.run.tensors.grad_y.offset(at(tensor, element))
-            };
-            let planes = is_planes(tensor);
-            if T::IS_COMPUTE && planes && tensor.strides[1] >= 0 {
-                return (from(0, 0).add(tile.first).cast(), tensor.strides[1] as usize);
-            }
-            for o in 0..unit.rows {
-                let to = self.grad_y.add(o * depth);
-                if planes {
-                    T::widen(self.run.plan.kernels.isa, from(o, 0).add(tile.first), to, tile.positions);
-                } else {
-                    (0..tile.positions).for_each(|p| *to.add(p) = (*from(o, tile.first + p)).to_compute());
-                }
-            }
-            (self.grad_y, depth)
         }
     }
 

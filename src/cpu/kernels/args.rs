@@ -58,7 +58,7 @@ pub struct MultiplyArgs<T> {
     pub rows: usize,
     /// Length of the sum; at most 256, so that no chain of additions is longer.
     pub depth: usize,
-    /// Read by broadcast.
+    /// Read by broadcast. `multiply_transposed` wants it transposed: [depth][rows].
     pub left: *const T,
     pub left_stride: usize,
     /// Read by vector; of any alignment.

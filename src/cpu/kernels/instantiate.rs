@@ -25,7 +25,13 @@ macro_rules! kernels {
             #[target_feature(enable = $features)]
             unsafe fn multiply_of(a: &MultiplyArgs<$element>) {
                 // SAFETY: this function's caller has promised the same.
-                unsafe { multiply::<$vector, $rows, $vectors>(a) }
+                unsafe { multiply::<$vector, $rows, $vectors, false>(a) }
+            }
+
+            #[target_feature(enable = $features)]
+            unsafe fn multiply_transposed_of(a: &MultiplyArgs<$element>) {
+                // SAFETY: this function's caller has promised the same.
+                unsafe { multiply::<$vector, $rows, $vectors, true>(a) }
             }
 
             #[target_feature(enable = $features)]
@@ -78,6 +84,7 @@ macro_rules! kernels {
                 coordinates: coordinates_of,
                 sample: sample_of,
                 multiply: multiply_of,
+                multiply_transposed: multiply_transposed_of,
                 store_planes: store_planes_of,
                 planes_to_pixels: planes_to_pixels_of,
                 dots: dots_of,

@@ -24,6 +24,8 @@ pub struct Kernels<T> {
     pub coordinates: unsafe fn(&CoordinatesArgs<T>) -> T,
     pub sample: unsafe fn(&SampleArgs<T>),
     pub multiply: unsafe fn(&MultiplyArgs<T>),
+    /// As `multiply`, the left operand stored transposed.
+    pub multiply_transposed: unsafe fn(&MultiplyArgs<T>),
     pub store_planes: unsafe fn(&StorePlanesArgs<T>),
     pub planes_to_pixels: unsafe fn(&TransposeArgs<T>),
     pub dots: unsafe fn(&DotsArgs<T>),

@@ -64,7 +64,8 @@ pub unsafe fn sample<T: Compute>(a: &SampleArgs<T>) {
 /// # Safety
 ///
 /// `a` describes memory as [`MultiplyArgs`] says.
-pub unsafe fn multiply<T: Compute>(a: &MultiplyArgs<T>) {
+pub unsafe fn multiply<T: Compute, const TRANSPOSED: bool>(a: &MultiplyArgs<T>) {
+    let (row_stride, depth_stride) = if TRANSPOSED { (1, a.left_stride) } else { (a.left_stride, 1) };
     for first in (0..a.rows).step_by(ROWS) {
         let rows = ROWS.min(a.rows - first);
         let mut sums = [[T::ZERO; COLUMNS]; ROWS];
@@ -74,7 +75,7 @@ pub unsafe fn multiply<T: Compute>(a: &MultiplyArgs<T>) {
                     // SAFETY: first + r is a row, k is within the depth, column within the panel.
                     unsafe {
                         let right = a.right.add(k * a.right_stride + column).read_unaligned();
-                        *sum += *a.left.add((first + r) * a.left_stride + k) * right;
+                        *sum += *a.left.add((first + r) * row_stride + k * depth_stride) * right;
                     }
                 }
             }
