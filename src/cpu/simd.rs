@@ -59,6 +59,9 @@ pub trait Simd: Copy {
     /// the result fits an i32.
     unsafe fn store_pixel_index(y: Self, x: Self, width: i32, mask: Self::Mask, to: *mut i32);
 
+    /// Lanes whose pixel number, of LANES from `index` on, is not negative.
+    unsafe fn inside(index: *const i32) -> Self::Mask;
+
     /// Stores the addresses of the LANES pixels numbered from `index` on.
     unsafe fn store_addresses(index: *const i32, pixels: &PixelAddresses, to: *mut usize);
 

@@ -4,6 +4,7 @@
 use super::arena::{Arena, LINE};
 use super::cuts::{ChannelCut, WeightCut};
 use super::maps::{Image, SamplerMap, image_size};
+use crate::cpu::element::MAX_SAMPLE_CHANNELS;
 use crate::cpu::kernels::{HasKernels, Kernels};
 use crate::error::Result;
 use crate::problem::Problem;
@@ -26,6 +27,8 @@ pub struct ScratchMap {
     pub grad_y: usize,
     pub gcol: usize,
     pub dots: usize,
+    /// What corners outside the image are given of grad_x.
+    pub outside: usize,
     pub col: usize,
     pub size: usize,
 }
@@ -171,6 +174,7 @@ impl<T: HasKernels> BackwardPlan<T> {
             grad_y: arena.take::<T::Compute>(grad_y)?,
             gcol: arena.take::<T::Compute>(self.positions * self.gcol_stride())?,
             dots: arena.take::<T::Compute>(4 * sampler.stride)?,
+            outside: arena.take::<T::Compute>(MAX_SAMPLE_CHANNELS)?,
             col: arena.take::<T::Compute>(self.weight.depth * self.col_stride())?,
             size: arena.size(),
         })

@@ -2,66 +2,77 @@
 
 use super::Trial;
 use super::forward::CornerArrays;
+use super::guarded::Place;
 use super::operand::Operand;
 use super::values::{Value, magnitude};
 use deformconv::cpu::kernels::*;
 
-pub fn dots<T: Value>(trial: &mut Trial<T>) {
-    let (positions, channels, place) = (trial.positions(), trial.channels(), trial.place);
-    let pixels = 1 + trial.random.below(12);
-    let finite = !trial.number.is_multiple_of(4);
-    let corners = CornerArrays::random(trial, positions, pixels, finite);
-    let (pixel_stride, gcol_stride) = (trial.stride(channels), trial.stride(channels));
-    let image = Operand::new([pixels, channels], pixel_stride, place).filled(|_, _| trial.random.number(finite));
-    let gcol = Operand::new([positions, channels], gcol_stride, place).filled(|_, _| trial.random.number(finite));
-    let run = |kernels: &Kernels<T>, image: &Operand<T>, gcol: &Operand<T>| {
-        let dots = Operand::new([4, positions], corners.index.stride, place);
-        let args = DotsArgs {
-            positions,
-            channels,
-            corners: corners.arguments(),
-            image: image.pointer(),
-            pixel_stride,
-            gcol: gcol.pointer(),
-            gcol_stride,
-            dots: dots.pointer(),
-        };
-        // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
-        unsafe { (kernels.dots)(&args) };
-        dots
-    };
-    let (got, expected) = (run(trial.kernels, &image, &gcol), run(trial.scalar, &image, &gcol));
-    let magnitudes = run(trial.scalar, &image.map(place, magnitude), &gcol.map(place, magnitude));
-    got.assert_close(&expected, &magnitudes, channels, "dots");
+/// What the corners of a tile are computed from.
+struct Tile<T: Value> {
+    place: Place,
+    positions: usize,
+    corners: CornerArrays<T>,
+    gcol: Operand<T>,
+    image: Operand<T>,
+    /// What is in grad_x before.
+    held: Operand<T>,
 }
 
-pub fn scatter<T: Value>(trial: &mut Trial<T>) {
+impl<T: Value> Tile<T> {
+    fn magnitudes(&self, trial: &mut Trial<T>) -> Self {
+        let [gcol, image, held] = [&self.gcol, &self.image, &self.held].map(|o| o.map(self.place, magnitude));
+        Self { corners: self.corners.magnitudes(trial), gcol, image, held, ..*self }
+    }
+
+    /// The dot products, where a corner is inside, and grad_x.
+    fn run(&self, kernels: &Kernels<T>, [wants_dots, wants_grad]: [bool; 2]) -> [Operand<T>; 2] {
+        let (place, channels) = (self.place, self.gcol.columns);
+        let grad_image = self.held.map(place, |value| value);
+        let dots = Operand::new([4, self.positions], self.corners.index.stride, place);
+        let outside = Operand::new([1, channels], channels, place).filled(|_, _| T::from_f64(1.0));
+        let null = std::ptr::null_mut();
+        let args = CornerGradientsArgs {
+            positions: self.positions,
+            channels,
+            corners: self.corners.arguments(),
+            gcol: self.gcol.pointer(),
+            gcol_stride: self.gcol.stride,
+            image: if wants_dots { self.image.pointer() } else { null },
+            pixel_stride: self.image.stride,
+            dots: if wants_dots { dots.pointer() } else { null },
+            grad_image: if wants_grad { grad_image.pointer() } else { null },
+            grad_pixel_stride: grad_image.stride,
+            outside: if wants_grad { outside.pointer() } else { null },
+        };
+        // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
+        unsafe { (kernels.corner_gradients)(&args) };
+        dots.assert_gaps("dots");
+        outside.assert_gaps("outside");
+        let is_inside = |corner, p| self.corners.index.get(corner, p) >= 0;
+        let zero = T::from_f64(0.0);
+        let inside = Operand::new([4, self.positions], self.positions, place);
+        [inside.filled(|k, p| if wants_dots && is_inside(k, p) { dots.get(k, p) } else { zero }), grad_image]
+    }
+}
+
+pub fn corner_gradients<T: Value>(trial: &mut Trial<T>) {
     let (positions, channels, place) = (trial.positions(), trial.channels(), trial.place);
     let pixels = 1 + trial.random.below(12);
     let finite = !trial.number.is_multiple_of(4);
+    let strides = [(); 3].map(|()| trial.stride(channels));
     let corners = CornerArrays::random(trial, positions, pixels, finite);
-    let (pixel_stride, gcol_stride) = (trial.stride(channels), trial.stride(channels));
-    let gcol = Operand::new([positions, channels], gcol_stride, place).filled(|_, _| trial.random.number(finite));
-    let held = Operand::new([pixels, channels], pixel_stride, place).filled(|_, _| trial.random.number(finite));
-    let run = |kernels: &Kernels<T>, corners: &CornerArrays<T>, gcol: &Operand<T>, change: fn(T) -> T| {
-        let grad_image = held.map(place, change);
-        let args = ScatterArgs {
-            positions,
-            channels,
-            corners: corners.arguments(),
-            gcol: gcol.pointer(),
-            gcol_stride,
-            grad_image: grad_image.pointer(),
-            pixel_stride,
-        };
-        // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
-        unsafe { (kernels.scatter)(&args) };
-        grad_image
-    };
-    let same: fn(T) -> T = |value| value;
-    let (got, expected) = (run(trial.kernels, &corners, &gcol, same), run(trial.scalar, &corners, &gcol, same));
-    let magnitudes = run(trial.scalar, &corners.magnitudes(trial), &gcol.map(place, magnitude), magnitude);
-    got.assert_close(&expected, &magnitudes, 4 * positions, "grad_image");
+    let [gcol, image, held] = [(positions, strides[0]), (pixels, strides[1]), (pixels, strides[2])]
+        .map(|(rows, stride)| Operand::new([rows, channels], stride, place).filled(|_, _| trial.random.number(finite)));
+    let tile = Tile { place, positions, corners, gcol, image, held };
+    let magnitudes = tile.magnitudes(trial).run(trial.scalar, [true, true]);
+    let both = tile.run(trial.kernels, [true, true]);
+    let expected = tile.run(trial.scalar, [true, true]);
+    both[0].assert_close(&expected[0], &magnitudes[0], channels, "dots");
+    both[1].assert_close(&expected[1], &magnitudes[1], 4 * positions, "grad_image");
+    let (dots, grad) = (tile.run(trial.kernels, [true, false]), tile.run(trial.kernels, [false, true]));
+    dots[0].assert_same(|k, p| both[0].get(k, p), positions, "dots by themselves");
+    dots[1].assert_same(|pixel, c| tile.held.get(pixel, c), channels, "grad_image that is not wanted");
+    grad[1].assert_same(|pixel, c| both[1].get(pixel, c), channels, "grad_image by itself");
 }
 
 pub fn offset_gradients<T: Value>(trial: &mut Trial<T>) {
@@ -79,6 +90,9 @@ pub fn offset_gradients<T: Value>(trial: &mut Trial<T>) {
         (_, false) => T::from_f64(0.0),
     });
     let corners = CornerArrays { fraction, ..corners };
+    // Some corners of a sample may be outside; behind the last position anything may be.
+    let index = corners.index.filled(|_, p| if p < positions && random.one_in(4) { -1 } else { p as i32 });
+    let corners = CornerArrays { index, ..corners };
     let dots = Operand::new([4, room], stride, place).filled(|_, p| random.number(in_range[p]));
     let mask = Operand::new([1, room], room, place).filled(|_, p| random.number(in_range[p]));
     let held = Operand::new([3, room], to_stride, place);

@@ -98,8 +98,7 @@ against_scalar! {
     multiply_transposed: forward::multiply_transposed;
     store_planes: forward::store_planes;
     planes_to_pixels: forward::planes_to_pixels;
-    dots: backward::dots;
-    scatter: backward::scatter;
+    corner_gradients: backward::corner_gradients;
     offset_gradients: backward::offset_gradients;
     scale: depthwise::scale;
     column_dots: depthwise::column_dots;

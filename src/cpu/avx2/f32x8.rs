@@ -94,6 +94,10 @@ impl Simd for F32x8 {
         }
     }
     #[inline(always)]
+    unsafe fn inside(index: *const i32) -> __m256 {
+        unsafe { _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_loadu_si256(index.cast()), _mm256_set1_epi32(-1))) }
+    }
+    #[inline(always)]
     unsafe fn store_addresses(index: *const i32, pixels: &PixelAddresses, to: *mut usize) {
         unsafe {
             F64x4::store_addresses(index, pixels, to);

@@ -96,6 +96,15 @@ impl Simd for F64x4 {
         }
     }
     #[inline(always)]
+    unsafe fn inside(index: *const i32) -> __m256d {
+        unsafe {
+            _mm256_castsi256_pd(_mm256_cvtepi32_epi64(_mm_cmpgt_epi32(
+                _mm_loadu_si128(index.cast()),
+                _mm_set1_epi32(-1),
+            )))
+        }
+    }
+    #[inline(always)]
     unsafe fn store_addresses(index: *const i32, pixels: &PixelAddresses, to: *mut usize) {
         unsafe {
             let index = _mm256_cvtepi32_epi64(_mm_loadu_si128(index.cast()));

@@ -93,6 +93,10 @@ impl Simd for F32x16 {
         }
     }
     #[inline(always)]
+    unsafe fn inside(index: *const i32) -> __mmask16 {
+        unsafe { _mm512_cmpge_epi32_mask(_mm512_loadu_si512(index.cast()), _mm512_setzero_si512()) }
+    }
+    #[inline(always)]
     unsafe fn store_addresses(index: *const i32, pixels: &PixelAddresses, to: *mut usize) {
         unsafe {
             F64x8::store_addresses(index, pixels, to);

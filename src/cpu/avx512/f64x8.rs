@@ -92,6 +92,10 @@ impl Simd for F64x8 {
         }
     }
     #[inline(always)]
+    unsafe fn inside(index: *const i32) -> __mmask8 {
+        unsafe { _mm256_cmpge_epi32_mask(_mm256_loadu_si256(index.cast()), _mm256_setzero_si256()) }
+    }
+    #[inline(always)]
     unsafe fn store_addresses(index: *const i32, pixels: &PixelAddresses, to: *mut usize) {
         unsafe {
             let index = _mm512_cvtepi32_epi64(_mm256_loadu_si256(index.cast()));

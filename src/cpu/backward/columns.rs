@@ -1,11 +1,12 @@
 //! The column gradient of a unit of channels, and what follows from it: partial sums of the gradients of offset and mask,
 //! and grad_x.
 
+use super::super::element::MAX_SAMPLE_CHANNELS;
 use super::super::kernels::*;
 use super::super::layout::Matrix;
 use super::super::sampler::{Columns, Sampler};
 use super::super::tile::Tile;
-use super::hits::Together;
+use super::hits::{CHUNK, Together};
 use super::{Run, clear};
 use crate::error::Result;
 use crate::exec::Team;
@@ -58,6 +59,7 @@ struct Worker<'a, T: HasKernels> {
     grad_y: *mut T::Compute,
     gcol: *mut T::Compute,
     dots: *mut T::Compute,
+    outside: *mut T::Compute,
 }
 
 impl<'a, T: HasKernels> Worker<'a, T> {
@@ -69,6 +71,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
             let sampler = Sampler::new(run.sampler_input(), &map.sampler, scratch);
             // Kernels work in whole vectors: what is beyond the last position must be a value, whichever.
             clear(scratch.add(map.dots).cast::<T::Compute>(), 4 * map.sampler.stride);
+            clear(scratch.add(map.outside).cast::<T::Compute>(), MAX_SAMPLE_CHANNELS);
             if run.plan.depthwise {
                 clear(scratch.add(map.grad_y).cast::<T::Compute>(), run.plan.positions * run.plan.grad_y_stride());
             }
@@ -80,6 +83,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                 grad_y: scratch.add(map.grad_y).cast(),
                 gcol: scratch.add(map.gcol).cast(),
                 dots: scratch.add(map.dots).cast(),
+                outside: scratch.add(map.outside).cast(),
             }
         }
     }
@@ -192,55 +196,95 @@ impl<'a, T: HasKernels> Worker<'a, T> {
 
     /// What the column gradient of some taps and channels adds to grad_x and to the gradients of offset and mask.
     unsafe fn corners(&mut self, unit: usize, tile: Tile, columns: &Columns, part: &BandPart) {
-        let (run, plan) = (self.run, self.run.plan);
-        let stride = plan.gcol_stride();
         for t in 0..columns.taps {
             let tap = columns.first_tap + t;
-            for (deformable_group, first, channels) in self.sampler.deformable_segments(columns) {
-                // SAFETY: channels of the image and of grad_x, columns of gcol, a row of partial sums of this unit.
+            for (deformable_group, first_channel, channels) in self.sampler.deformable_segments(columns) {
+                let group = self.run.plan.channels.group_of(first_channel);
+                let together = Together { unit, group, deformable_group, first_channel, channels };
+                // SAFETY: columns of gcol, a row of partial sums of this unit.
                 unsafe {
                     let corners = self.sampler.corners(deformable_group, tap);
-                    let gcol = self.gcol.add(t * columns.channels + first - columns.first_channel).cast_const();
-                    if run.tensors.wants_partial() {
-                        let pixels = run.images.pixels(self.n, self.slot, run.images.parts());
-                        (plan.kernels.dots)(&DotsArgs {
-                            positions: tile.positions,
-                            channels,
-                            corners,
-                            image: pixels.first.add(first),
-                            pixel_stride: pixels.stride,
-                            gcol,
-                            gcol_stride: stride,
-                            dots: self.dots,
-                        });
-                        let to = run.partial(self.slot, unit + deformable_group, tap - part.first_tap);
-                        (plan.kernels.offset_gradients)(&OffsetGradientsArgs {
-                            positions: tile.positions,
-                            corners,
-                            dots: self.dots,
-                            mask: self.sampler.mask(deformable_group, tap),
-                            to: to.add(tile.first - part.first_tile * plan.positions),
-                            to_stride: plan.band.stride,
-                            accumulate: !self.begins_row(unit, deformable_group, first),
-                        });
-                    }
-                    if !run.tensors.grad_x.is_null() {
-                        let pixel_stride = plan.problem.geometry.c as usize;
-                        (plan.kernels.scatter)(&ScatterArgs {
-                            positions: tile.positions,
-                            channels,
-                            corners,
-                            gcol,
-                            gcol_stride: stride,
-                            grad_image: run.grad_image(self.slot).add(first),
-                            pixel_stride,
-                        });
-                        let group = plan.channels.group_of(first);
-                        let together = Together { unit, group, deformable_group, first_channel: first, channels };
-                        run.count_hits((self.n, self.slot), together, &corners, tile.positions);
+                    let gcol = self.gcol.add(t * columns.channels + first_channel - columns.first_channel);
+                    self.scatter(tile, together, &self.corner_gradients(together, corners, gcol, tile.positions));
+                    if self.run.tensors.wants_partial() {
+                        self.offset_gradients(together, tap, tile, &corners, part);
                     }
                 }
             }
+        }
+    }
+
+    /// The kernel's arguments for some channels of a tile.
+    unsafe fn corner_gradients(
+        &self,
+        together: Together,
+        corners: Corners<T::Compute>,
+        gcol: *const T::Compute,
+        positions: usize,
+    ) -> CornerGradientsArgs<T::Compute> {
+        let (run, plan) = (self.run, self.run.plan);
+        let null = std::ptr::null_mut();
+        // SAFETY: channels of the image and of grad_x.
+        unsafe {
+            let pixels = run.images.pixels(self.n, self.slot, run.images.parts());
+            let (image, grad_image) = (pixels.first.add(together.first_channel), run.grad_image(self.slot));
+            let wants_grad_x = !run.tensors.grad_x.is_null();
+            CornerGradientsArgs {
+                positions,
+                channels: together.channels,
+                corners,
+                gcol,
+                gcol_stride: plan.gcol_stride(),
+                image: if run.tensors.wants_partial() { image } else { null },
+                pixel_stride: pixels.stride,
+                dots: self.dots,
+                grad_image: if wants_grad_x { grad_image.add(together.first_channel) } else { null },
+                grad_pixel_stride: plan.problem.geometry.c as usize,
+                outside: self.outside,
+            }
+        }
+    }
+
+    /// Runs the kernel: at once, or, where grad_x's sums might become too long, chunk by chunk.
+    unsafe fn scatter(&self, tile: Tile, together: Together, args: &CornerGradientsArgs<T::Compute>) {
+        let (run, kernel) = (self.run, self.run.plan.kernels.corner_gradients);
+        // SAFETY: the arguments describe a tile, a chunk is a part of it.
+        unsafe {
+            let wants_grad_x = !args.grad_image.is_null();
+            if !wants_grad_x || run.count_hits(self.slot, together, &args.corners, tile.positions) {
+                return kernel(args);
+            }
+            for first in (0..tile.positions).step_by(CHUNK) {
+                let chunk = args.part(first, CHUNK.min(tile.positions - first));
+                kernel(&chunk);
+                run.count_chunk((self.n, self.slot), together, &chunk.corners, chunk.positions);
+            }
+        }
+    }
+
+    /// Partial sums of the gradients of offset and mask, from the dot products.
+    unsafe fn offset_gradients(
+        &mut self,
+        together: Together,
+        tap: usize,
+        tile: Tile,
+        corners: &Corners<T::Compute>,
+        part: &BandPart,
+    ) {
+        let (run, plan) = (self.run, self.run.plan);
+        let Together { unit, deformable_group, first_channel, .. } = together;
+        // SAFETY: a row of partial sums of this unit.
+        unsafe {
+            let to = run.partial(self.slot, unit + deformable_group, tap - part.first_tap);
+            (plan.kernels.offset_gradients)(&OffsetGradientsArgs {
+                positions: tile.positions,
+                corners: *corners,
+                dots: self.dots,
+                mask: self.sampler.mask(deformable_group, tap),
+                to: to.add(tile.first - part.first_tile * plan.positions),
+                to_stride: plan.band.stride,
+                accumulate: !self.begins_row(unit, deformable_group, first_channel),
+            });
         }
     }
 

@@ -2,6 +2,9 @@
 //! than MAX_CHAIN; so hits are counted, and the sum of a pixel that was hit often moves on: to the caller's grad_x, or,
 //! where that is of half precision, to a second image in the workspace. That is rare: the four corners of K taps hit a
 //! pixel 4 K times or so.
+//!
+//! Samples are counted once, in the cell between four pixels that they lie in. A pixel gets what hits the four cells
+//! around it, so their shares add up to what one chain may have.
 
 use super::super::kernels::{Corners, HasKernels};
 use super::outputs::at;
@@ -9,6 +12,22 @@ use super::{Run, clear, store};
 use crate::abi::DCN_GRAD_X;
 use crate::cpu::element::Compute;
 use crate::plan::tiling::MAX_CHAIN;
+
+/// Positions that are scattered between two looks at the counts, where a cell is about to get more than its share.
+pub(super) const CHUNK: usize = 16;
+/// Samples of one cell that its pixels' sums may have; those of the chunk in which a cell gets more come on top.
+const CELL_LIMIT: u8 = ((MAX_CHAIN - CHUNK) / 4) as u8;
+
+/// The cell of a sample, if it is in range, by the last pixel of the image that it hits. Of cells that lie beyond the
+/// image's last row or column some share their count with their neighbours.
+#[inline(always)]
+unsafe fn cell<C>(corners: &Corners<C>, position: usize) -> Option<usize> {
+    // SAFETY: the position has four corners.
+    let index = |k: usize| unsafe { *corners.index.add(k * corners.stride + position) };
+    let last = index(3);
+    let last = if last >= 0 { last } else { index(2).max(index(1)).max(index(0)) };
+    usize::try_from(last).ok()
+}
 
 /// Channels that are always hit together: those of one unit, one group and one deformable group.
 #[derive(Clone, Copy)]
@@ -28,7 +47,7 @@ impl Together {
 }
 
 impl<T: HasKernels> Run<'_, T> {
-    /// How often each pixel of the image in `slot` was hit, for a set of channels; behind the last row, a mark for each
+    /// How often each cell of the image in `slot` was hit, for a set of channels; behind the last row, a mark for each
     /// set whose sums have moved on.
     unsafe fn hits(&self, slot: usize, row: usize) -> *mut u8 {
         let map = &self.plan.workspace;
@@ -47,31 +66,50 @@ impl<T: HasKernels> Run<'_, T> {
         unsafe { self.hits(slot, 0).write_bytes(0, self.plan.workspace.hits_size) };
     }
 
-    /// Counts the hits of a tile, whose positions were just scattered, and moves the sums on that might become too long
-    /// with the next tile.
+    /// Counts the samples of a tile that is about to be scattered: whether no cell of the image gets more than its share,
+    /// so that the tile can be scattered at once. If not, nothing is counted.
     pub(super) unsafe fn count_hits(
+        &self,
+        slot: usize,
+        together: Together,
+        corners: &Corners<T::Compute>,
+        positions: usize,
+    ) -> bool {
+        let mut most = 0;
+        // SAFETY: a key is a pixel.
+        unsafe {
+            let hits = self.hits(slot, together.row());
+            for key in (0..positions).filter_map(|p| cell(corners, p)) {
+                *hits.add(key) += 1;
+                most = most.max(*hits.add(key));
+            }
+            if most > CELL_LIMIT {
+                (0..positions).filter_map(|p| cell(corners, p)).for_each(|key| *hits.add(key) -= 1);
+            }
+        }
+        most <= CELL_LIMIT
+    }
+
+    /// Counts the samples of at most [`CHUNK`] positions that were just scattered, and moves the sums on that might
+    /// become too long with the next ones.
+    pub(super) unsafe fn count_chunk(
         &self,
         (n, slot): (usize, usize),
         together: Together,
         corners: &Corners<T::Compute>,
         positions: usize,
     ) {
-        let limit = (MAX_CHAIN - 1 - self.plan.positions) as u8;
-        // SAFETY: an index that is not negative is a pixel.
+        let w = self.plan.problem.geometry.w as usize;
+        // SAFETY: a key is a pixel; the others are those above and to the left of it, where the image has them.
         unsafe {
             let hits = self.hits(slot, together.row());
-            for k in 0..4 {
-                let index = corners.index.add(k * corners.stride);
-                for p in 0..positions {
-                    let pixel = *index.add(p);
-                    if pixel < 0 {
-                        continue;
-                    }
-                    let hits = hits.add(pixel as usize);
-                    *hits += 1;
-                    if *hits > limit {
-                        *hits = 0;
-                        self.move_on((n, slot), together, pixel as usize);
+            for key in (0..positions).filter_map(|p| cell(corners, p)) {
+                *hits.add(key) += 1;
+                if *hits.add(key) > CELL_LIMIT {
+                    *hits.add(key) = 0;
+                    let (above, left) = (if key >= w { w } else { 0 }, usize::from(!key.is_multiple_of(w)));
+                    for row in [above, 0].into_iter().skip(usize::from(above == 0)) {
+                        (key - row - left..=key - row).for_each(|pixel| self.move_on((n, slot), together, pixel));
                     }
                 }
             }

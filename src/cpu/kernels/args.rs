@@ -97,33 +97,54 @@ pub struct TransposeArgs<T> {
     pub pixel_stride: usize,
 }
 
-/// Backward: dot products of the column gradient with each of the four corners, over `channels` channels.
-pub struct DotsArgs<T> {
+/// Backward: what the column gradient means for the four corners of each sample: dot products with them, and weight * mask * column
+/// gradient added to each in grad_x.
+pub struct CornerGradientsArgs<T> {
     pub positions: usize,
     /// At most MAX_SAMPLE_CHANNELS.
     pub channels: usize,
     pub corners: Corners<T>,
-    /// The first of the channels in pixel 0 of an image with contiguous channels.
-    pub image: *const T,
-    /// Elements from pixel to pixel.
-    pub pixel_stride: usize,
     /// Row r of the column gradient, `channels` elements, is at `gcol + r * gcol_stride`.
     pub gcol: *const T,
     pub gcol_stride: usize,
-    /// Four arrays with one value for each position, as far apart as those of the corners.
+    /// The first of the channels in pixel 0 of an image with contiguous channels. NULL: no dot products are wanted.
+    pub image: *const T,
+    /// Elements from pixel to pixel.
+    pub pixel_stride: usize,
+    /// Four arrays with one value for each position, as far apart as those of the corners. Those of corners outside the
+    /// image are of no meaning.
     pub dots: *mut T,
+    /// The first of the channels in pixel 0 of grad_x, channels contiguous. NULL: grad_x is not wanted.
+    pub grad_image: *mut T,
+    pub grad_pixel_stride: usize,
+    /// `channels` values that take what belongs to corners outside the image.
+    pub outside: *mut T,
 }
 
-/// Backward: adds weight * mask * column gradient to each corner of grad_x.
-pub struct ScatterArgs<T> {
-    pub positions: usize,
-    pub channels: usize,
-    pub corners: Corners<T>,
-    pub gcol: *const T,
-    pub gcol_stride: usize,
-    /// The first of the channels in pixel 0 of grad_x, channels contiguous.
-    pub grad_image: *mut T,
-    pub pixel_stride: usize,
+impl<T> CornerGradientsArgs<T> {
+    /// The same for some of the positions.
+    ///
+    /// # Safety
+    ///
+    /// The positions exist.
+    pub unsafe fn part(&self, first: usize, positions: usize) -> Self {
+        let Corners { index, weight, fraction, stride } = self.corners;
+        // SAFETY: the caller's promise.
+        unsafe {
+            Self {
+                positions,
+                corners: Corners {
+                    index: index.add(first),
+                    weight: weight.add(first),
+                    fraction: fraction.add(first),
+                    stride,
+                },
+                gcol: self.gcol.add(first * self.gcol_stride),
+                dots: self.dots.add(first),
+                ..*self
+            }
+        }
+    }
 }
 
 /// Backward: gradients of one tap of one deformable group with respect to Δy, Δx and mask, from the corner dot products.
@@ -131,6 +152,7 @@ pub struct OffsetGradientsArgs<T> {
     /// Positions; all arrays have room for POSITION_PADDING - 1 more.
     pub positions: usize,
     pub corners: Corners<T>,
+    /// Those of corners outside the image count as 0.
     pub dots: *const T,
     pub mask: *const T,
     /// Three arrays, for Δy, Δx and mask, `to_stride` apart.

@@ -1,5 +1,6 @@
-//! Where the channels of sampling corners are, found for several positions at a time: in the image, or zeros. Reading
-//! zeros, not a clamped pixel of weight 0, keeps an infinity beside the border from becoming NaN.
+//! Where the channels of sampling corners are, found for several positions at a time: in the image, or outside, where
+//! something stands in for them. Reading zeros there, not a clamped pixel of weight 0, keeps an infinity beside the border
+//! from becoming NaN.
 
 use super::args::Corners;
 use crate::cpu::element::Compute;
@@ -12,13 +13,14 @@ pub(super) struct CornerAddresses {
 }
 
 impl CornerAddresses {
-    /// Of corners in an image whose pixel 0 is at `image`, `pixel_stride` elements from pixel to pixel.
+    /// Of corners in an image whose pixel 0 is at `image`, `pixel_stride` elements from pixel to pixel; `outside` stands in
+    /// for the others.
     #[inline(always)]
-    pub fn new<T: Compute>(image: *const T, pixel_stride: usize) -> Self {
+    pub fn new<T: Compute>(image: *const T, pixel_stride: usize, outside: *const T) -> Self {
         let pixels = PixelAddresses {
             first: image.expose_provenance(),
             stride: pixel_stride * size_of::<T>(),
-            outside: T::ZEROS.expose_provenance(),
+            outside: outside.expose_provenance(),
         };
         Self { pixels, found: [[0; MAX_LANES]; 4] }
     }

@@ -47,15 +47,9 @@ macro_rules! kernels {
             }
 
             #[target_feature(enable = $features)]
-            unsafe fn dots_of(a: &DotsArgs<$element>) {
+            unsafe fn corner_gradients_of(a: &CornerGradientsArgs<$element>) {
                 // SAFETY: this function's caller has promised the same.
-                unsafe { dots::<$vector>(a) }
-            }
-
-            #[target_feature(enable = $features)]
-            unsafe fn scatter_of(a: &ScatterArgs<$element>) {
-                // SAFETY: this function's caller has promised the same.
-                unsafe { scatter::<$vector>(a) }
+                unsafe { corner_gradients::<$vector>(a) }
             }
 
             #[target_feature(enable = $features)]
@@ -87,8 +81,7 @@ macro_rules! kernels {
                 multiply_transposed: multiply_transposed_of,
                 store_planes: store_planes_of,
                 planes_to_pixels: planes_to_pixels_of,
-                dots: dots_of,
-                scatter: scatter_of,
+                corner_gradients: corner_gradients_of,
                 offset_gradients: offset_gradients_of,
                 scale: scale_of,
                 column_dots: column_dots_of,

@@ -8,26 +8,24 @@
 mod args;
 mod coordinates;
 mod corner_addresses;
+mod corner_gradients;
 mod depthwise;
-mod dots;
 mod instantiate;
 mod multiply;
 mod offset_gradients;
 mod sample;
-mod scatter;
 mod store;
 mod table;
 mod transpose;
 
 pub use args::*;
 pub(super) use coordinates::coordinates;
+pub(super) use corner_gradients::corner_gradients;
 pub(super) use depthwise::{column_dots, scale};
-pub(super) use dots::dots;
 pub(super) use instantiate::kernels;
 pub(super) use multiply::multiply;
 pub(super) use offset_gradients::offset_gradients;
 pub(super) use sample::sample;
-pub(super) use scatter::scatter;
 pub(super) use store::store_planes;
 pub use table::*;
 pub(super) use transpose::planes_to_pixels;

@@ -2,6 +2,7 @@
 
 use super::args::SampleArgs;
 use super::corner_addresses::CornerAddresses;
+use crate::cpu::element::Compute;
 use crate::cpu::simd::Simd;
 
 /// # Safety
@@ -23,7 +24,7 @@ pub unsafe fn sample<V: Simd>(a: &SampleArgs<V::Scalar>) {
 /// All positions, with coordinates in vectors V and channels in `VECTORS` vectors W; 0 stands for any number of channels.
 #[inline(always)]
 unsafe fn positions<V: Simd, W: Simd<Scalar = V::Scalar>, const VECTORS: usize>(a: &SampleArgs<V::Scalar>) {
-    let mut corners = CornerAddresses::new(a.image, a.pixel_stride);
+    let mut corners = CornerAddresses::new(a.image, a.pixel_stride, V::Scalar::ZEROS);
     let mut first = 0;
     // SAFETY: corners are pixels or zeros, both with `channels` elements; rows of col likewise.
     unsafe {

@@ -100,6 +100,10 @@ impl Simd for F32x4 {
         }
     }
     #[inline(always)]
+    unsafe fn inside(index: *const i32) -> uint32x4_t {
+        unsafe { vcgezq_s32(vld1q_s32(index)) }
+    }
+    #[inline(always)]
     unsafe fn store_addresses(index: *const i32, pixels: &PixelAddresses, to: *mut usize) {
         unsafe {
             F64x2::store_addresses(index, pixels, to);

@@ -88,6 +88,10 @@ impl Simd for F64x2 {
         }
     }
     #[inline(always)]
+    unsafe fn inside(index: *const i32) -> uint64x2_t {
+        unsafe { vcgezq_s64(vmovl_s32(vld1_s32(index))) }
+    }
+    #[inline(always)]
     unsafe fn store_addresses(index: *const i32, pixels: &PixelAddresses, to: *mut usize) {
         unsafe {
             let index = vld1_s32(index);

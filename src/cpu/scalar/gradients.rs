@@ -6,40 +6,27 @@ use crate::cpu::kernels::*;
 
 /// # Safety
 ///
-/// `a` describes memory as [`DotsArgs`] says.
-pub unsafe fn dots<T: Compute>(a: &DotsArgs<T>) {
-    for p in 0..a.positions {
-        for corner in 0..4 {
-            let mut sum = T::ZERO;
-            // SAFETY: p is a position of the tile, an index that is not negative is a pixel of the image.
-            unsafe {
-                let index = *a.corners.index.add(corner * a.corners.stride + p);
-                // A corner outside the image counts exactly 0, also where the gradient is infinite.
-                for c in 0..if index < 0 { 0 } else { a.channels } {
-                    sum += *a.gcol.add(p * a.gcol_stride + c) * *a.image.add(index as usize * a.pixel_stride + c);
-                }
-                *a.dots.add(corner * a.corners.stride + p) = sum;
-            }
-        }
-    }
-}
-
-/// # Safety
-///
-/// `a` describes memory as [`ScatterArgs`] says.
-pub unsafe fn scatter<T: Compute>(a: &ScatterArgs<T>) {
+/// `a` describes memory as [`CornerGradientsArgs`] says.
+pub unsafe fn corner_gradients<T: Compute>(a: &CornerGradientsArgs<T>) {
     for p in 0..a.positions {
         for corner in 0..4 {
             // SAFETY: p is a position of the tile, an index that is not negative is a pixel of the image.
             unsafe {
                 let index = *a.corners.index.add(corner * a.corners.stride + p);
-                let weight = *a.corners.weight.add(corner * a.corners.stride + p);
                 if index < 0 {
                     continue;
                 }
-                for c in 0..a.channels {
-                    *a.grad_image.add(index as usize * a.pixel_stride + c) +=
-                        weight * *a.gcol.add(p * a.gcol_stride + c);
+                let gcol = a.gcol.add(p * a.gcol_stride);
+                if !a.image.is_null() {
+                    let image = a.image.add(index as usize * a.pixel_stride);
+                    let mut sum = T::ZERO;
+                    (0..a.channels).for_each(|c| sum += *gcol.add(c) * *image.add(c));
+                    *a.dots.add(corner * a.corners.stride + p) = sum;
+                }
+                if !a.grad_image.is_null() {
+                    let weight = *a.corners.weight.add(corner * a.corners.stride + p);
+                    let grad_image = a.grad_image.add(index as usize * a.grad_pixel_stride);
+                    (0..a.channels).for_each(|c| *grad_image.add(c) += weight * *gcol.add(c));
                 }
             }
         }
@@ -53,7 +40,10 @@ pub unsafe fn offset_gradients<T: Compute>(a: &OffsetGradientsArgs<T>) {
     for p in 0..a.positions {
         // SAFETY: p is a position of the tile.
         unsafe {
-            let dot = |k: usize| *a.dots.add(k * a.corners.stride + p);
+            let dot = |k: usize| match *a.corners.index.add(k * a.corners.stride + p) {
+                ..0 => T::ZERO,
+                _ => *a.dots.add(k * a.corners.stride + p),
+            };
             let fraction = |k: usize| *a.corners.fraction.add(k * a.corners.stride + p);
             let (ly, lx, in_range) = (fraction(0), fraction(1), T::ZERO < fraction(2));
             let (hy, hx) = (T::ONE - ly, T::ONE - lx);

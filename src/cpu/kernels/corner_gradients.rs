@@ -1,0 +1,134 @@
+//! Backward: what the gradient of a sample means for its four corners. Their dot products with it give the gradients of
+//! offset and mask; grad_x gets a weighted share of it at each.
+
+use super::args::CornerGradientsArgs;
+use super::corner_addresses::CornerAddresses;
+use crate::cpu::element::Compute;
+use crate::cpu::simd::Simd;
+
+/// # Safety
+///
+/// The processor has V's instruction set; `a` describes memory as [`CornerGradientsArgs`] says.
+#[inline(always)]
+pub unsafe fn corner_gradients<V: Simd>(a: &CornerGradientsArgs<V::Scalar>) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match (a.image.is_null(), a.grad_image.is_null()) {
+            (false, false) => wanted::<V, true, true>(a),
+            (false, true) => wanted::<V, true, false>(a),
+            _ => wanted::<V, false, true>(a),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn wanted<V: Simd, const DOTS: bool, const SCATTER: bool>(a: &CornerGradientsArgs<V::Scalar>) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        // Of few channels the number is known to the loop.
+        match a.channels {
+            n if n == V::Half::LANES => positions::<V, V::Half, 1, DOTS, SCATTER>(a),
+            n if n == V::LANES => positions::<V, V, 1, DOTS, SCATTER>(a),
+            _ => positions::<V, V, 0, DOTS, SCATTER>(a),
+        }
+    }
+}
+
+/// All positions, with coordinates in vectors V and channels in `VECTORS` vectors W; 0 stands for any number of channels.
+#[inline(always)]
+unsafe fn positions<
+    V: Simd,
+    W: Simd<Scalar = V::Scalar>,
+    const VECTORS: usize,
+    const DOTS: bool,
+    const SCATTER: bool,
+>(
+    a: &CornerGradientsArgs<V::Scalar>,
+) {
+    let mut image = CornerAddresses::new(a.image, a.pixel_stride, V::Scalar::ZEROS);
+    let mut grad_image = CornerAddresses::new(a.grad_image, a.grad_pixel_stride, a.outside);
+    let mut first = 0;
+    // SAFETY: corners are pixels or what stands in for them, with `channels` elements; rows of gcol likewise.
+    unsafe {
+        while first < a.positions {
+            if DOTS {
+                image.find::<V>(&a.corners, first);
+            }
+            if SCATTER {
+                grad_image.find::<V>(&a.corners, first);
+            }
+            for lane in 0..V::LANES.min(a.positions - first) {
+                let p = first + lane;
+                let mut sample = Sample::<W, DOTS, SCATTER> {
+                    gcol: a.gcol.add(p * a.gcol_stride),
+                    image: image.of(lane),
+                    grad_image: grad_image.of(lane).map(<*const V::Scalar>::cast_mut),
+                    weights: [0, 1, 2, 3].map(|k| W::splat(*a.corners.weight.add(k * a.corners.stride + p))),
+                    sums: [W::splat(W::Scalar::ZERO); 4],
+                };
+                let channels = if VECTORS == 0 { a.channels } else { VECTORS * W::LANES };
+                let mut c = 0;
+                while c + W::LANES <= channels {
+                    sample.add(c);
+                    c += W::LANES;
+                }
+                if c < channels {
+                    sample.add_first(c, channels - c);
+                }
+                if DOTS {
+                    for (k, sum) in W::sums(sample.sums).into_iter().enumerate() {
+                        *a.dots.add(k * a.corners.stride + p) = sum;
+                    }
+                }
+            }
+            first += V::LANES;
+        }
+    }
+}
+
+/// One position: where everything is, and the sums of the dot products, lane by lane.
+struct Sample<W: Simd, const DOTS: bool, const SCATTER: bool> {
+    gcol: *const W::Scalar,
+    image: [*const W::Scalar; 4],
+    grad_image: [*mut W::Scalar; 4],
+    weights: [W; 4],
+    sums: [W; 4],
+}
+
+impl<W: Simd, const DOTS: bool, const SCATTER: bool> Sample<W, DOTS, SCATTER> {
+    /// A vector of channels from `c` on.
+    #[inline(always)]
+    unsafe fn add(&mut self, c: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let g = W::load(self.gcol.add(c));
+            for k in 0..4 {
+                if DOTS {
+                    self.sums[k] = g.mul_add(W::load(self.image[k].add(c)), self.sums[k]);
+                }
+                if SCATTER {
+                    let to = self.grad_image[k].add(c);
+                    self.weights[k].mul_add(g, W::load(to)).store(to);
+                }
+            }
+        }
+    }
+
+    /// The last `n` channels, from `c` on, which fill no vector.
+    #[inline(always)]
+    unsafe fn add_first(&mut self, c: usize, n: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let g = W::load_first(self.gcol.add(c), n);
+            for k in 0..4 {
+                if DOTS {
+                    self.sums[k] = g.mul_add(W::load_first(self.image[k].add(c), n), self.sums[k]);
+                }
+                if SCATTER {
+                    let to = self.grad_image[k].add(c);
+                    self.weights[k].mul_add(g, W::load_first(to, n)).store_first(to, n);
+                }
+            }
+        }
+    }
+}
