@@ -5,14 +5,19 @@ use super::super::layout::{Matrix, transpose_narrowing};
 use super::columns::BandPart;
 use super::{Run, store};
 use crate::abi::*;
-use crate::cpu::sum::Sum;
+use crate::context::Isa;
+use crate::cpu::element::{Compute, Element};
 use crate::error::Result;
 use crate::exec::Team;
 use crate::plan::maps::{is_planes, pixel_stride};
+use crate::plan::tiling::MAX_CHAIN;
 use crate::problem::Tensor;
+use std::ops::RangeInclusive;
 
 /// Pixels of grad_x that are written as one unit of work.
 const PIXELS_PER_PART: usize = 1024;
+/// Positions whose partial sums are added up together.
+const RUN: usize = 256;
 
 impl<T: HasKernels> Run<'_, T> {
     /// Adds the partial sums of all units up, in the order of channels, for the taps and tiles of a band.
@@ -41,18 +46,37 @@ impl<T: HasKernels> Run<'_, T> {
             let Some((tensor, data, bit)) = gradient.filter(|(_, data, _)| !data.is_null()) else {
                 continue;
             };
-            let out_w = tensor.dims[3] as usize;
-            for p in 0..positions {
-                let mut sum = Sum::new();
-                let (row, column) = ((first + p) / out_w, (first + p) % out_w);
-                // SAFETY: rows of partial sums that the units wrote; an element of the gradient.
+            let target = Positions { tensor, data, n, channel, add: tensors.adds_to(bit) };
+            for p in (0..positions).step_by(RUN) {
+                let run = p..positions.min(p + RUN);
+                let mut sums = [T::Compute::ZERO; RUN];
+                let sums = &mut sums[..run.len()];
+                // SAFETY: rows of partial sums that the units wrote; positions of the gradient.
                 unsafe {
-                    for unit in units.clone() {
-                        sum.add(*self.partial(slot, unit + d, tap).add(k * plan.band.stride + p));
-                    }
-                    store(sum.total(), data.offset(at(tensor, [n, channel, row, column])), tensors.adds_to(bit));
+                    self.sum_partial(sums, units.clone(), |unit| {
+                        self.partial(slot, unit + d, tap).add(k * plan.band.stride + p)
+                    });
+                    target.store(plan.kernels.isa, first + p, sums);
                 }
             }
+        }
+    }
+
+    /// Adds up what `row` has of each unit, in order.
+    unsafe fn sum_partial(
+        &self,
+        to: &mut [T::Compute],
+        units: RangeInclusive<usize>,
+        row: impl Fn(usize) -> *const T::Compute,
+    ) {
+        for first in units.clone().step_by(MAX_CHAIN) {
+            let mut sums = [T::Compute::ZERO; RUN];
+            for unit in first..=(*units.end()).min(first + MAX_CHAIN - 1) {
+                // SAFETY: the caller's promise.
+                let row = unsafe { std::slice::from_raw_parts(row(unit), to.len()) };
+                sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value);
+            }
+            to.iter_mut().zip(sums).for_each(|(sum, value)| *sum += value);
         }
     }
 
@@ -101,6 +125,41 @@ impl<T: HasKernels> Run<'_, T> {
                     store(sum, to, add);
                 }
             }
+        }
+    }
+}
+
+/// The positions of a channel of a gradient.
+struct Positions<'a, T> {
+    tensor: &'a Tensor,
+    data: *mut T,
+    n: usize,
+    channel: usize,
+    /// Add to what is there.
+    add: bool,
+}
+
+impl<T: Element> Positions<'_, T> {
+    /// Stores at most RUN values from a position on, as [`store`] does.
+    unsafe fn store(&self, isa: Isa, first: usize, values: &mut [T::Compute]) {
+        let out_w = self.tensor.dims[3] as usize;
+        let element = |p: usize| [self.n, self.channel, p / out_w, p % out_w];
+        // SAFETY: positions of the gradient.
+        unsafe {
+            if !is_planes(self.tensor) {
+                for (p, &value) in (first..).zip(values.iter()) {
+                    store(value, self.data.offset(at(self.tensor, element(p))), self.add);
+                }
+                return;
+            }
+            let to = self.data.offset(at(self.tensor, element(0))).add(first);
+            if self.add {
+                let mut held = [T::Compute::ZERO; RUN];
+                T::widen(isa, to, held.as_mut_ptr(), values.len());
+                values.iter_mut().zip(held).for_each(|(value, held)| *value = held + *value);
+            }
+            values.iter_mut().for_each(|value| *value = value.canonical());
+            T::narrow(isa, values.as_ptr(), to, values.len());
         }
     }
 }
