@@ -51,7 +51,7 @@ impl ChannelCut {
     pub fn new(g: &Geometry, columns: usize) -> Self {
         let g = &across_groups(g);
         let (taps, per_group) = (g.taps() as usize, g.channels_per_group() as usize);
-        let target = (g.c as usize / 4).next_multiple_of(16).clamp(16, 64);
+        let target = ((g.c as usize).saturating_mul(g.n.max(1) as usize) / 4).next_multiple_of(16).clamp(16, 64);
         let block = even_block(per_group, target, 16);
         let tap_block = (COLUMNS / block).clamp(1, taps);
         Self {
