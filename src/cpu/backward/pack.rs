@@ -68,48 +68,58 @@ impl<T: HasKernels> Pack<'_, T> {
     /// One segment and block of taps.
     unsafe fn block(&self, segment: &Segment, tap_block: usize) {
         let (cut, width) = (&self.plan.channels, self.plan.kernels.columns);
-        let taps = cut.tap_block.min(cut.taps - tap_block * cut.tap_block);
+        let first_tap = tap_block * cut.tap_block;
+        let taps = cut.tap_block.min(cut.taps - first_tap);
         let columns = taps * segment.channels;
-        let mut to = self.to.wrapping_add(cut.packed_offset(segment, tap_block));
-        let end = to.wrapping_add(cut.packed_block());
+        let padded = columns.next_multiple_of(width);
+        let to = self.to.wrapping_add(cut.packed_offset(segment, tap_block));
         for first in (0..cut.outputs).step_by(MAX_CHAIN) {
             let outputs = MAX_CHAIN.min(cut.outputs - first);
-            for panel in 0..columns.div_ceil(width) {
-                for o in 0..outputs {
-                    for column in panel * width..(panel + 1) * width {
-                        // SAFETY: columns of the segment; `to` advances through the block.
-                        unsafe {
-                            let inside = column < columns;
-                            let value = if inside {
-                                self.weight_at(segment, first + o, tap_block * cut.tap_block, column)
-                            } else {
-                                T::Compute::ZERO
-                            };
-                            to.write_unaligned(value);
-                            to = to.add(1);
-                        }
-                    }
+            for o in 0..outputs {
+                let row = Row { to: to.wrapping_add(first * padded + o * width), panel: outputs * width, width };
+                for t in 0..taps {
+                    // SAFETY: a tap of an output channel; its columns are in the panels.
+                    unsafe { self.tap(segment, first + o, first_tap + t, row, t * segment.channels) };
                 }
+                // SAFETY: the rest of the last panel.
+                (columns..padded).for_each(|column| unsafe { row.write(column, T::Compute::ZERO) });
             }
         }
         // The rest of a short block, so that equal weights are packed to equal bytes.
-        while to < end {
+        for rest in cut.outputs * padded..cut.packed_block() {
             // SAFETY: within the block.
-            unsafe {
-                to.write_unaligned(T::Compute::ZERO);
-                to = to.add(1);
-            }
+            unsafe { to.add(rest).write_unaligned(T::Compute::ZERO) };
         }
     }
 
-    unsafe fn weight_at(&self, segment: &Segment, output: usize, first_tap: usize, column: usize) -> T::Compute {
-        let (g, cut) = (&self.plan.problem.geometry, &self.plan.channels);
-        let tap = first_tap + column / segment.channels;
-        let channel = segment.first_channel % g.channels_per_group() as usize + column % segment.channels;
+    /// The channels of a segment, for one output channel and tap, to the columns from `column` on.
+    unsafe fn tap(&self, segment: &Segment, output: usize, tap: usize, row: Row<T::Compute>, column: usize) {
+        let g = &self.plan.problem.geometry;
+        let channel = segment.first_channel as i64 % g.channels_per_group();
         let (i, j) = (tap as i64 / g.kernel_w, tap as i64 % g.kernel_w);
-        let o = (segment.group * cut.outputs + output) as i64;
+        let o = (segment.group * self.plan.channels.outputs + output) as i64;
         let [so, sc, si, sj, _] = self.plan.problem.weight.strides;
-        // SAFETY: an element of the weights.
-        unsafe { (*self.weight.offset((o * so + channel as i64 * sc + i * si + j * sj) as isize)).to_compute() }
+        let from = self.weight.wrapping_offset((o * so + channel * sc + i * si + j * sj) as isize);
+        for c in 0..segment.channels {
+            // SAFETY: an element of the weights, and the caller's promise.
+            unsafe { row.write(column + c, (*from.offset(c as isize * sc as isize)).to_compute()) };
+        }
+    }
+}
+
+/// One output channel of a block: columns in panels.
+#[derive(Clone, Copy)]
+struct Row<C> {
+    to: *mut C,
+    /// Elements from panel to panel.
+    panel: usize,
+    width: usize,
+}
+
+impl<C> Row<C> {
+    #[inline(always)]
+    unsafe fn write(&self, column: usize, value: C) {
+        // SAFETY: the caller's promise: the row has the column.
+        unsafe { self.to.add(column / self.width * self.panel + column % self.width).write_unaligned(value) };
     }
 }

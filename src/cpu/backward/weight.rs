@@ -86,24 +86,22 @@ impl<T: HasKernels> Run<'_, T> {
     unsafe fn write_weight(&self, unit: &Unit) {
         let (g, cut, tensor) = (&self.plan.problem.geometry, &self.plan.weight, &self.plan.problem.grad_weight);
         let (kernel_w, per_group) = (g.kernel_w as usize, g.channels_per_group() as usize);
+        let Columns { first_tap, taps, first_channel, channels } = unit.columns;
+        let tap_width = if self.plan.depthwise { cut.tap_width() } else { channels };
+        // Depthwise, a channel is an output channel of its own.
+        let channel_stride = tensor.strides[if self.plan.depthwise { 0 } else { 1 }] as isize;
         let add = self.tensors.adds_to(DCN_GRAD_WEIGHT);
         for r in 0..unit.rows {
-            for t in 0..unit.columns.taps {
-                let tap = unit.columns.first_tap + t;
-                for c in 0..unit.columns.channels {
-                    let channel = (unit.columns.first_channel + c) % per_group;
-                    let output = unit.first_output + if self.plan.depthwise { c } else { r };
-                    let element = [output, channel, tap / kernel_w, tap % kernel_w];
-                    // SAFETY: an element of the accumulators and of the gradient.
-                    unsafe {
-                        let value = if g.n == 0 {
-                            T::Compute::ZERO
-                        } else {
-                            let tap_width = if self.plan.depthwise { cut.tap_width() } else { unit.columns.channels };
-                            let acc = self.weight_acc(cut.levels - 1, unit.number);
-                            *acc.add(r * cut.padded_width() + t * tap_width + c)
-                        };
-                        store(value, self.tensors.grad_weight.offset(at(tensor, element)), add);
+            for t in 0..taps {
+                let tap = first_tap + t;
+                let element = [unit.first_output + r, first_channel % per_group, tap / kernel_w, tap % kernel_w];
+                // SAFETY: elements of the accumulators and of the gradient; without images there are no accumulators.
+                unsafe {
+                    let to = self.tensors.grad_weight.offset(at(tensor, element));
+                    let acc = self.weight_acc(cut.levels - 1, unit.number).add(r * cut.padded_width() + t * tap_width);
+                    for c in 0..channels {
+                        let value = if g.n == 0 { T::Compute::ZERO } else { *acc.add(c) };
+                        store(value, to.offset(c as isize * channel_stride), add);
                     }
                 }
             }
