@@ -16,7 +16,7 @@ macro_rules! kernels {
     };
 }
 
-kernels!(coordinates sample multiply store_planes planes_to_pixels dots scatter offset_gradients scale column_dots);
+kernels!(coordinates sample multiply multiply_transposed store_planes planes_to_pixels corner_gradients offset_gradients scale column_dots);
 
 /// Beside the table: conversions of halves.
 const CONVERSIONS: &[&str] = &["widen_f16", "narrow_f16", "widen_bf16", "narrow_bf16"];

@@ -141,7 +141,9 @@ pub fn multiply_transposed<T: Value>(trial: &mut Trial<T>) {
     product(trial, true, |kernels| kernels.multiply_transposed);
 }
 
-fn product<T: Value>(trial: &mut Trial<T>, transposed: bool, kernel: fn(&Kernels<T>) -> unsafe fn(&MultiplyArgs<T>)) {
+type Product<T> = unsafe fn(&MultiplyArgs<T>);
+
+fn product<T: Value>(trial: &mut Trial<T>, transposed: bool, kernel: fn(&Kernels<T>) -> Product<T>) {
     let (rows, place, columns) = (trial.positions(), trial.place, trial.kernels.columns);
     let depth = if trial.number.is_multiple_of(16) { 256 } else { 1 + trial.random.below(20) };
     let finite = !trial.number.is_multiple_of(4);
