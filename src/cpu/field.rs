@@ -63,7 +63,8 @@ impl<T: Element> Field<'_, T> {
     fn first(&self, tile: &Tile, channel: usize) -> *const T {
         let [sn, sc, sh, sw, _] = self.tensor.strides.map(|stride| stride as isize);
         let plane = self.data.wrapping_offset(tile.n as isize * sn + channel as isize * sc);
-        plane.wrapping_offset((tile.first / tile.out_w) as isize * sh + (tile.first % tile.out_w) as isize * sw)
+        let run = tile.first_run();
+        plane.wrapping_offset(run.row as isize * sh + run.column as isize * sw)
     }
 
     /// Whether the values of a channel are neighbours, in the type that is computed in.

@@ -7,6 +7,7 @@ use super::kernels::*;
 use super::tile::Tile;
 use crate::plan::maps::SamplerMap;
 use crate::problem::Problem;
+use std::ptr::null_mut;
 
 /// A slot whose corners are not of this tile.
 const EMPTY: u64 = u64::MAX;
@@ -45,6 +46,7 @@ pub struct Sampler<'a, T: HasKernels> {
     tags: *mut u64,
     index: *mut i32,
     weight: *mut T::Compute,
+    /// NULL where gradients are not computed.
     fraction: *mut T::Compute,
     /// The greatest y in range of the corners computed last, at least 0.
     deepest: T::Compute,
@@ -71,7 +73,7 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
                 tags: scratch.add(map.tags).cast(),
                 index: scratch.add(map.index).cast(),
                 weight: at(map.weight),
-                fraction: at(map.fraction),
+                fraction: map.fraction.map_or(null_mut(), at),
                 deepest: T::Compute::ZERO,
                 tile: Tile::default(),
             };
@@ -174,7 +176,7 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
             let corners = Corners {
                 index: self.index.add(slot * 4 * self.stride),
                 weight: self.weight.add(slot * 4 * self.stride),
-                fraction: self.fraction.add(slot * 3 * self.stride),
+                fraction: self.fraction.wrapping_add(if self.fraction.is_null() { 0 } else { slot * 3 * self.stride }),
                 stride: self.stride,
             };
             if *self.tags.add(slot) == key as u64 {

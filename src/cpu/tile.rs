@@ -7,6 +7,9 @@ pub struct Tile {
     pub first: usize,
     pub positions: usize,
     pub out_w: usize,
+    /// The first position's row and column.
+    row: usize,
+    column: usize,
 }
 
 /// Positions of a tile that are neighbours in a row of the output.
@@ -20,9 +23,13 @@ pub struct Run {
 }
 
 impl Tile {
+    pub fn new(n: usize, first: usize, positions: usize, out_w: usize) -> Self {
+        Self { n, first, positions, out_w, row: first / out_w, column: first % out_w }
+    }
+
     pub fn first_run(&self) -> Run {
-        let (row, column) = (self.first / self.out_w, self.first % self.out_w);
-        Run { at: 0, row, column, positions: self.positions.min(self.out_w - column) }
+        let Self { row, column, positions, out_w, .. } = *self;
+        Run { at: 0, row, column, positions: positions.min(out_w - column) }
     }
 
     pub fn runs(&self) -> impl Iterator<Item = Run> + use<> {

@@ -163,7 +163,7 @@ impl<T: HasKernels> BackwardPlan<T> {
     fn map_scratch(&self) -> Result<ScratchMap> {
         let positions = self.positions.max(self.weight.depth);
         let mut arena = Arena::default();
-        let sampler = SamplerMap::new::<T::Compute>(&mut arena, positions, self.channels.coordinate_slots())?;
+        let sampler = SamplerMap::new::<T::Compute>(&mut arena, positions, self.channels.coordinate_slots(), true)?;
         let grad_y = if self.depthwise {
             (self.positions * self.grad_y_stride()).max(self.weight.depth * self.col_stride())
         } else {

@@ -113,14 +113,14 @@ impl<T: HasKernels> ForwardPlan<T> {
         let g = &self.problem.geometry;
         let first = tile * self.tiling.positions;
         let positions = self.tiling.positions.min(g.positions() as usize - first);
-        Tile { n, first, positions, out_w: g.out_w as usize }
+        Tile::new(n, first, positions, g.out_w as usize)
     }
 
     fn map_scratch(&self) -> Result<ScratchMap> {
         let tiling = &self.tiling;
         let mut arena = Arena::default();
         Ok(ScratchMap {
-            sampler: SamplerMap::new::<T::Compute>(&mut arena, tiling.positions, tiling.coordinate_slots)?,
+            sampler: SamplerMap::new::<T::Compute>(&mut arena, tiling.positions, tiling.coordinate_slots, false)?,
             col: arena.take::<T::Compute>(tiling.positions * self.col_stride())?,
             acc: arena.take::<T::Compute>(tiling.levels * tiling.acc_level())?,
             size: arena.size(),

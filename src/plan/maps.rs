@@ -20,11 +20,12 @@ pub struct SamplerMap {
     pub tags: usize,
     pub index: usize,
     pub weight: usize,
-    pub fraction: usize,
+    /// For the gradients alone.
+    pub fraction: Option<usize>,
 }
 
 impl SamplerMap {
-    pub fn new<C>(arena: &mut Arena, positions: usize, slots: usize) -> Result<Self> {
+    pub fn new<C>(arena: &mut Arena, positions: usize, slots: usize, gradients: bool) -> Result<Self> {
         let stride = (positions + POSITION_PADDING).next_multiple_of(POSITION_PADDING);
         Ok(Self {
             stride,
@@ -37,7 +38,7 @@ impl SamplerMap {
             tags: arena.take::<u64>(slots)?,
             index: arena.take::<i32>(slots * 4 * stride)?,
             weight: arena.take::<C>(slots * 4 * stride)?,
-            fraction: arena.take::<C>(slots * 3 * stride)?,
+            fraction: if gradients { Some(arena.take::<C>(slots * 3 * stride)?) } else { None },
         })
     }
 }

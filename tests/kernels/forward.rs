@@ -4,7 +4,7 @@ use super::Trial;
 use super::operand::Operand;
 use super::values::{Random, Value, magnitude};
 use deformconv::cpu::kernels::*;
-use std::ptr::null;
+use std::ptr::{null, null_mut};
 
 /// Sets of `sets` corners for each of some positions.
 pub struct CornerArrays<T> {
@@ -82,8 +82,10 @@ pub fn coordinates<T: Value>(trial: &mut Trial<T>) {
     let offset_x = row(positions, &mut || offset(random, width));
     let mask = row(positions, &mut || random.number(false));
     let [tap_y, tap_x] = [0, 1].map(|_| T::from_f64(random.below(5) as f64));
+    let gradients = random.one_in(2);
     let [got, expected] = [0, 1].map(|_| CornerArrays::<T>::new(trial, room));
     let [deepest, at_least] = [(trial.kernels, &got), (trial.scalar, &expected)].map(|(kernels, corners)| {
+        let all = corners.arguments();
         let args = CoordinatesArgs {
             positions,
             base_y: base_y.pointer(),
@@ -95,7 +97,7 @@ pub fn coordinates<T: Value>(trial: &mut Trial<T>) {
             mask: mask.pointer(),
             height,
             width,
-            corners: corners.arguments(),
+            corners: Corners { fraction: if gradients { all.fraction } else { null_mut() }, ..all },
         };
         // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
         unsafe { (kernels.coordinates)(&args) }
@@ -103,6 +105,7 @@ pub fn coordinates<T: Value>(trial: &mut Trial<T>) {
     assert!(at_least <= deepest && deepest < T::from_f64(height.into()), "deepest: {deepest:?}, scalar: {at_least:?}");
     got.index.assert_same(|k, p| expected.index.get(k, p), positions, "index");
     got.weight.assert_same(|k, p| expected.weight.get(k, p), positions, "weight");
+    // Where they are not wanted, both are untouched.
     got.fraction.assert_same(|k, p| expected.fraction.get(k, p), positions, "fraction");
 }
 

@@ -110,7 +110,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         for number in part.first_tile..part.first_tile + part.tiles {
             let first = number * plan.positions;
             let positions = plan.positions.min(all - first);
-            let tile = Tile { n: self.n, first, positions, out_w: plan.problem.geometry.out_w as usize };
+            let tile = Tile::new(self.n, first, positions, plan.problem.geometry.out_w as usize);
             // SAFETY: tile, segments and taps exist.
             unsafe {
                 self.sampler.place(tile);

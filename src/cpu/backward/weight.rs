@@ -143,7 +143,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
             let first = tile * plan.weight.depth;
             let number = n * tiles + tile;
             let positions = plan.weight.depth.min(all - first);
-            let tile = Tile { n, first, positions, out_w: plan.problem.geometry.out_w as usize };
+            let tile = Tile::new(n, first, positions, plan.problem.geometry.out_w as usize);
             // SAFETY: the tile exists; `slot` holds the image's copy.
             unsafe {
                 self.sampler.place(tile);

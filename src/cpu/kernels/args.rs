@@ -12,7 +12,7 @@ pub struct Corners<T> {
     pub index: *mut i32,
     /// Bilinear weight times mask.
     pub weight: *mut T,
-    /// For the gradients, three arrays: ly, lx, and 1 where the sample is in range, else 0.
+    /// For the gradients, three arrays: ly, lx, and 1 where the sample is in range, else 0. NULL: not wanted.
     pub fraction: *mut T,
     pub stride: usize,
 }

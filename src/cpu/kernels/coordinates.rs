@@ -44,9 +44,11 @@ pub unsafe fn coordinates<V: Simd>(a: &CoordinatesArgs<V::Scalar>) -> V::Scalar 
             wy1.mul(wx0).mul(mask).store(weight.add(2 * stride + p));
             wy1.mul(wx1).mul(mask).store(weight.add(3 * stride + p));
             let fraction = a.corners.fraction;
-            wy1.store(fraction.add(p));
-            wx1.store(fraction.add(stride + p));
-            one.or_zero(in_range).store(fraction.add(2 * stride + p));
+            if !fraction.is_null() {
+                wy1.store(fraction.add(p));
+                wx1.store(fraction.add(stride + p));
+                one.or_zero(in_range).store(fraction.add(2 * stride + p));
+            }
             let top = V::both(in_range, minus_one.less(y0));
             let bottom = V::both(in_range, y1.less(height));
             let (left, right) = (minus_one.less(x0), x1.less(width));

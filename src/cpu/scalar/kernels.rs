@@ -23,8 +23,10 @@ pub unsafe fn coordinates<T: Compute>(a: &CoordinatesArgs<T>) -> T {
             let (y0, x0) = if in_range { (y.floor(), x.floor()) } else { (T::ZERO, T::ZERO) };
             let (ly, lx) = if in_range { (y - y0, x - x0) } else { (T::ZERO, T::ZERO) };
             let (hy, hx) = if in_range { (T::ONE - ly, T::ONE - lx) } else { (T::ZERO, T::ZERO) };
-            for (k, value) in [ly, lx, if in_range { T::ONE } else { T::ZERO }].into_iter().enumerate() {
-                *a.corners.fraction.add(k * a.corners.stride + p) = value;
+            if !a.corners.fraction.is_null() {
+                for (k, value) in [ly, lx, if in_range { T::ONE } else { T::ZERO }].into_iter().enumerate() {
+                    *a.corners.fraction.add(k * a.corners.stride + p) = value;
+                }
             }
             let weights = [hy * hx * mask, hy * lx * mask, ly * hx * mask, ly * lx * mask];
             let (y0, x0) = (y0.to_i64() as i32, x0.to_i64() as i32);
