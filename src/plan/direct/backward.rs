@@ -33,9 +33,9 @@ pub struct GradXMap {
 }
 
 impl GradXMap {
-    /// The hits take at most as much memory as a plane in the type that it is computed in, which the plane itself may
-    /// take once more. That allows for 64 blocks where K * Ho * Wo is no more than 4 * H * W, and for 256 up to four
-    /// times as many samples. Beyond that, chains may be longer: for pixels that samples of so many blocks hit.
+    /// The hits take at most as much memory as a plane in the type that it is computed in (or a few hundred KiB), which the
+    /// plane itself may take once more. That leaves 64 blocks where K * Ho * Wo is at most 4 * H * W and 2^36, and 256 up
+    /// to four times either. Beyond that, chains may be longer: those of pixels that samples of so many blocks hit.
     fn new<T: Element>(problem: &Problem, threads: usize) -> Result<Self> {
         let g = &problem.geometry;
         let (samples, pixels) = ((g.positions() * g.taps()) as usize, (g.h * g.w) as usize);
