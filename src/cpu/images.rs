@@ -4,8 +4,10 @@
 use super::element::Compute;
 use super::kernels::{HasKernels, Kernels};
 use super::layout::{Matrix, transpose_widening};
+use crate::plan::cuts::ChannelCut;
 use crate::plan::maps::{Image, flat_stride, is_planes, pixel_stride};
 use crate::problem::Tensor;
+use std::ops::Range;
 use std::ptr::{null, without_provenance};
 
 /// About how much of a copy is made as one unit of work: little, so that it is in the cache still when it is sampled.
@@ -32,11 +34,46 @@ impl Soon {
     }
 }
 
-/// Where an image is sampled.
-pub struct Pixels<'a, T: HasKernels> {
-    pub first: *const T::Compute,
-    /// Elements from pixel to pixel.
+/// How the channels of a copy are cut into blocks. The pixels of a block are behind those of all blocks before it.
+#[derive(Clone, Copy)]
+pub enum Blocks<'a> {
+    /// Of so many channels each.
+    Even(usize),
+    /// Of the channels of each unit of the column gradient.
+    Units(&'a ChannelCut),
+}
+
+impl Blocks<'_> {
+    /// The channels of a channel's block.
+    pub fn of(&self, channel: usize) -> Range<usize> {
+        match self {
+            Self::Even(channels) => channel - channel % channels..channel - channel % channels + channels,
+            Self::Units(cut) => cut.neighbours(channel),
+        }
+    }
+}
+
+/// Pixels of a block of channels: channel c of pixel p is at `first + p * stride + c`.
+#[derive(Clone, Copy)]
+pub struct Pixels<C> {
+    pub first: *mut C,
     pub stride: usize,
+}
+
+impl<C> Pixels<C> {
+    /// Those of a block, behind those of the blocks before it.
+    ///
+    /// # Safety
+    ///
+    /// `image` has so many pixels of all channels.
+    pub unsafe fn of_block(image: *mut C, pixels: usize, block: &Range<usize>) -> Self {
+        // SAFETY: as many elements as the blocks before have, less than one a pixel; the block's own channels follow.
+        Self { first: unsafe { image.add(block.start * (pixels - 1)) }, stride: block.len() }
+    }
+}
+
+/// One image to sample: in x, or a copy that is made as far as it has been reached.
+pub struct Sampled<'a, T: HasKernels> {
     images: &'a Images<'a, T>,
     n: usize,
     slot: usize,
@@ -44,7 +81,27 @@ pub struct Pixels<'a, T: HasKernels> {
     parts: usize,
 }
 
-impl<T: HasKernels> Pixels<'_, T> {
+impl<T: HasKernels> Sampled<'_, T> {
+    /// Where the channels of one block are, that of `channel`.
+    ///
+    /// # Safety
+    ///
+    /// The channel exists; see [`Images::sampled`].
+    pub unsafe fn pixels(&self, channel: usize) -> Pixels<T::Compute> {
+        let images = self.images;
+        // SAFETY: the caller's promise.
+        unsafe {
+            match images.how {
+                Image::Direct { pixel_stride } => {
+                    Pixels { first: images.image(self.n).cast_mut().cast(), stride: pixel_stride }
+                }
+                Image::Copied => {
+                    Pixels::of_block(images.copy(self.slot), images.pixel_count(), &images.blocks.of(channel))
+                }
+            }
+        }
+    }
+
     /// Copies what is missing down to the row of pixels below coordinate `y`: little by little, so that the copy is in the
     /// cache when it is sampled.
     ///
@@ -71,6 +128,7 @@ pub struct Images<'a, T: HasKernels> {
     /// Room for the copies of the images in flight, `copy_size` bytes each.
     pub copies: *mut u8,
     pub copy_size: usize,
+    pub blocks: Blocks<'a>,
 }
 
 impl<T: HasKernels> Images<'_, T> {
@@ -91,20 +149,13 @@ impl<T: HasKernels> Images<'_, T> {
         (self.x.dims[2] * self.x.dims[3]) as usize
     }
 
-    /// Where to sample image `n`: in x, or in the copy in `slot`, of which `parts` are there.
+    /// Image `n`: in x, or in the copy in `slot`, of which `parts` are there.
     ///
     /// # Safety
     ///
     /// `n` is an image of x, `slot` one of the copies.
-    pub unsafe fn pixels(&self, n: usize, slot: usize, parts: usize) -> Pixels<'_, T> {
-        // SAFETY: the caller's promise.
-        let (first, stride) = unsafe {
-            match self.how {
-                Image::Direct { pixel_stride } => (self.image(n).cast(), pixel_stride),
-                Image::Copied => (self.copy(slot).cast_const(), self.x.dims[1] as usize),
-            }
-        };
-        Pixels { first, stride, images: self, n, slot, parts }
+    pub unsafe fn sampled(&self, n: usize, slot: usize, parts: usize) -> Sampled<'_, T> {
+        Sampled { images: self, n, slot, parts }
     }
 
     /// A part of x that is sampled soon after tile `tile` of `tiles` of image `n`. There is none if x is copied first, or
@@ -136,31 +187,43 @@ impl<T: HasKernels> Images<'_, T> {
     ///
     /// # Safety
     ///
-    /// As [`Images::pixels`]; nobody else uses this part of the copy.
+    /// As [`Images::sampled`]; nobody else uses this part of the copy.
     pub unsafe fn copy_part(&self, n: usize, slot: usize, part: usize) {
-        let channels = self.x.dims[1] as usize;
         let first = part * self.part_pixels();
-        let pixels = self.part_pixels().min(self.pixel_count() - first);
+        let pixels = first..self.pixel_count().min(first + self.part_pixels());
+        let mut channel = 0;
+        while channel < self.x.dims[1] as usize {
+            let block = self.blocks.of(channel);
+            channel = block.end;
+            // SAFETY: the caller's promise.
+            unsafe { self.copy_block(n, slot, pixels.clone(), block) };
+        }
+    }
+
+    /// Copies a block of channels of some pixels.
+    unsafe fn copy_block(&self, n: usize, slot: usize, pixels: Range<usize>, block: Range<usize>) {
+        let (first, channels) = (pixels.start, block.len());
         // SAFETY: all pixels of this part are in the image and in the copy.
         unsafe {
-            let to = self.copy(slot).add(first * channels);
+            let image = self.image(n).offset(block.start as isize * self.x.strides[1] as isize);
+            let to = self.copy(slot).add(block.start * self.pixel_count() + first * channels);
             if is_planes(self.x) {
-                let planes = Matrix { data: self.image(n).add(first), stride: self.x.strides[1] as isize };
+                let planes = Matrix { data: image.add(first), stride: self.x.strides[1] as isize };
                 let to = Matrix { data: to, stride: channels as isize };
-                transpose_widening(self.kernels, [channels, pixels], planes, to);
+                transpose_widening(self.kernels, [channels, pixels.len()], planes, to);
             } else if let Some(stride) = pixel_stride(self.x) {
-                for pixel in 0..pixels {
-                    let from = self.image(n).offset((first + pixel) as isize * stride);
+                for pixel in 0..pixels.len() {
+                    let from = image.offset((first + pixel) as isize * stride);
                     T::widen(self.kernels.isa, from, to.add(pixel * channels), channels);
                 }
             } else {
-                self.copy_elements(n, first..first + pixels, to);
+                self.copy_elements(image, channels, pixels, to);
             }
         }
     }
 
-    unsafe fn copy_elements(&self, n: usize, pixels: std::ops::Range<usize>, mut to: *mut T::Compute) {
-        let [_, channels, h, w, _] = self.x.dims;
+    unsafe fn copy_elements(&self, image: *const T, channels: usize, pixels: Range<usize>, mut to: *mut T::Compute) {
+        let [_, _, h, w, _] = self.x.dims;
         let [_, sc, sh, sw, _] = self.x.strides.map(|stride| stride as isize);
         let flat = flat_stride([h, w], [self.x.strides[2], self.x.strides[3]]);
         // SAFETY: pixels and channels of the image; the copy has room for them.
@@ -170,7 +233,7 @@ impl<T: HasKernels> Images<'_, T> {
                     Some(stride) => pixel as isize * stride as isize,
                     None => (pixel / w as usize) as isize * sh + (pixel % w as usize) as isize * sw,
                 };
-                let from = self.image(n).offset(at);
+                let from = image.offset(at);
                 for c in 0..channels as isize {
                     *to = (*from.offset(c * sc)).to_compute();
                     to = to.add(1);

@@ -2,7 +2,7 @@
 
 use super::element::Compute;
 use super::field::Field;
-use super::images::Pixels;
+use super::images::Sampled;
 use super::kernels::*;
 use super::tile::Tile;
 use crate::plan::maps::SamplerMap;
@@ -116,10 +116,10 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
     ///
     /// # Safety
     ///
-    /// The columns exist, `pixels` is the tile's image, `col` has a row of `col_stride` elements for each position.
+    /// The columns exist, `image` is the tile's, `col` has a row of `col_stride` elements for each position.
     pub unsafe fn sample(
         &mut self,
-        pixels: &mut Pixels<'_, T>,
+        image: &mut Sampled<'_, T>,
         columns: &Columns,
         col: *mut T::Compute,
         col_stride: usize,
@@ -132,7 +132,8 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
             // SAFETY: the channels are in the image, the columns in the im2col tile.
             unsafe {
                 let corners = self.corners(deformable_group, columns.first_tap + t);
-                pixels.reach(self.deepest);
+                image.reach(self.deepest);
+                let pixels = image.pixels(first);
                 if let Some(((deformable_group, ..), t)) = parts.peek() {
                     self.prefetch(*deformable_group, columns.first_tap + t);
                 }

@@ -89,7 +89,7 @@ impl<T: HasKernels> BackwardPlan<T> {
         let channels = ChannelCut::new(g, kernels.columns);
         let positions = (96 * size_of::<f32>() / size).min((g.positions() as usize).next_multiple_of(16));
         let band = Band::new(&channels, g.taps() as usize, g.positions() as usize, positions, size);
-        let weight = WeightCut::new(g, kernels.columns, threads);
+        let weight = WeightCut::new(g, kernels.columns, channels.block, threads);
         // Of the phases, these two have the largest units.
         let units = channels.units().saturating_mul(g.n as usize).max(weight.units());
         let threads = threads.min(units);

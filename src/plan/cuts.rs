@@ -2,6 +2,7 @@
 
 use super::tiling::{MAX_CHAIN, even_block};
 use crate::problem::Geometry;
+use std::ops::Range;
 
 /// Columns (taps times channels) of the column gradient that are computed together.
 const COLUMNS: usize = 576;
@@ -41,8 +42,9 @@ pub struct ChannelCut {
     deformable_groups: usize,
     /// C/G.
     per_group: usize,
-    /// Channels of a unit that is part of a group; groups of a unit of whole groups.
-    block: usize,
+    /// Most channels of a segment.
+    pub block: usize,
+    /// Of units of whole groups.
     groups_per_unit: usize,
     columns: usize,
 }
@@ -95,8 +97,22 @@ impl ChannelCut {
         })
     }
 
-    pub fn first_channel(&self, unit: usize) -> usize {
-        self.segments(unit).next().map_or(0, |segment| segment.first_channel)
+    /// A unit's channels.
+    pub fn unit_channels(&self, unit: usize) -> Range<usize> {
+        let blocks = self.blocks_per_group();
+        if blocks > 1 {
+            let (group, first) = (unit / blocks, unit % blocks * self.block);
+            let first_of_group = group * self.per_group;
+            first_of_group + first..first_of_group + self.per_group.min(first + self.block)
+        } else {
+            let first = unit * self.groups_per_unit;
+            first * self.per_group..self.groups.min(first + self.groups_per_unit) * self.per_group
+        }
+    }
+
+    /// The channels of a channel's unit.
+    pub fn neighbours(&self, channel: usize) -> Range<usize> {
+        self.unit_channels(self.unit_of(channel))
     }
 
     /// The unit that a channel is in.
@@ -188,12 +204,13 @@ pub struct WeightUnit {
 }
 
 impl WeightCut {
-    pub fn new(g: &Geometry, columns: usize, threads: usize) -> Self {
+    /// `block` is that of the column gradient: no unit has channels of two of them.
+    pub fn new(g: &Geometry, columns: usize, block: usize, threads: usize) -> Self {
         let depthwise = g.is_depthwise();
         let g = &across_groups(g);
         let (all_taps, all_channels) = (g.taps() as usize, g.channels_per_group() as usize);
         let all_rows = if depthwise { 1 } else { g.outputs_per_group() as usize };
-        let mut channels = even_block(all_channels, WEIGHT_COLUMNS, 16);
+        let mut channels = block;
         let mut taps = even_block(all_taps, (WEIGHT_COLUMNS / channels).clamp(1, all_taps), 1);
         let rows = even_block(all_rows, WEIGHT_ROWS, 16);
         let groups = g.groups as usize;
@@ -201,12 +218,13 @@ impl WeightCut {
             groups * all_rows.div_ceil(rows) * all_taps.div_ceil(taps) * all_channels.div_ceil(channels)
         };
         // Smaller units, down to a width that still feeds the micro-kernel, until every thread has some.
-        let smaller = |taps: usize, channels: usize| taps * channels > 2 * columns && (taps > 1 || channels > 16);
+        let smaller =
+            |taps: usize, channels: usize| taps * channels > 2 * columns && (taps > 1 || channels.is_multiple_of(32));
         while threads > 1 && units(taps, channels) < 4 * threads && smaller(taps, channels) {
             if taps > 1 {
                 taps = taps.div_ceil(2);
             } else {
-                channels = channels.div_ceil(2).next_multiple_of(16);
+                channels /= 2;
             }
         }
         let depth = WEIGHT_DEPTH.min(g.positions() as usize);

@@ -35,6 +35,8 @@ pub struct ForwardPlan<T: HasKernels> {
     /// Groups of one channel and one output channel, which panels go across.
     pub depthwise: bool,
     pub image: Image,
+    /// Channels whose pixels are neighbours where x is copied.
+    pub block: usize,
     pub output: Output,
     /// Threads that work at once, each with its scratch.
     pub workers: usize,
@@ -74,6 +76,7 @@ impl<T: HasKernels> ForwardPlan<T> {
             tiling,
             depthwise,
             image: Image::new::<T>(&problem.x),
+            block: copied_block(g, size_of::<T::Compute>()),
             output: Output::new(&problem.y),
             workers,
             images_in_flight,
@@ -138,4 +141,11 @@ impl<T: HasKernels> ForwardPlan<T> {
         // The caller's workspace may have any alignment.
         Ok(WorkspaceMap { bias, packed, images, image_size, scratch, size: arena.size() + LINE - 1 })
     }
+}
+
+/// The channels of a deformable group, if they fill no more than a cache line: then a line has nothing but what is sampled
+/// together, and the next pixel's. Otherwise all.
+fn copied_block(g: &Geometry, size: usize) -> usize {
+    let channels = g.channels_per_deformable_group() as usize;
+    if channels.is_multiple_of(8) && channels * size <= LINE { channels } else { g.c as usize }
 }

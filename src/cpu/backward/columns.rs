@@ -93,12 +93,11 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         if self.run.tensors.grad_x.is_null() {
             return;
         }
-        let g = &self.run.plan.problem.geometry;
-        let first = self.run.plan.channels.first_channel(unit);
-        let channels: usize = self.run.plan.channels.segments(unit).map(|segment| segment.channels).sum();
-        for pixel in 0..(g.h * g.w) as usize {
-            // SAFETY: channels of a pixel of grad_x.
-            unsafe { clear(self.run.grad_image(self.slot).add(pixel * g.c as usize + first), channels) };
+        let channels = self.run.plan.channels.unit_channels(unit);
+        // SAFETY: a unit's channels of grad_x are neighbours.
+        unsafe {
+            let pixels = self.run.grad_pixels(self.slot, channels.start);
+            clear(pixels.first.add(channels.start), self.run.plan.pixels() * channels.len());
         }
     }
 
@@ -226,8 +225,9 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         let null = std::ptr::null_mut();
         // SAFETY: channels of the image and of grad_x.
         unsafe {
-            let pixels = run.images.pixels(self.n, self.slot, run.images.parts());
-            let (image, grad_image) = (pixels.first.add(together.first_channel), run.grad_image(self.slot));
+            let image = run.images.sampled(self.n, self.slot, run.images.parts());
+            let pixels = image.pixels(together.first_channel);
+            let grad_pixels = run.grad_pixels(self.slot, together.first_channel);
             let wants_grad_x = !run.tensors.grad_x.is_null();
             CornerGradientsArgs {
                 positions,
@@ -235,11 +235,11 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                 corners,
                 gcol,
                 gcol_stride: plan.gcol_stride(),
-                image: if run.tensors.wants_partial() { image } else { null },
+                image: if run.tensors.wants_partial() { pixels.first.add(together.first_channel) } else { null },
                 pixel_stride: pixels.stride,
                 dots: self.dots,
-                grad_image: if wants_grad_x { grad_image.add(together.first_channel) } else { null },
-                grad_pixel_stride: plan.problem.geometry.c as usize,
+                grad_image: if wants_grad_x { grad_pixels.first.add(together.first_channel) } else { null },
+                grad_pixel_stride: grad_pixels.stride,
                 outside: self.outside,
             }
         }
@@ -292,6 +292,6 @@ impl<'a, T: HasKernels> Worker<'a, T> {
     fn begins_row(&self, unit: usize, deformable_group: usize, channel: usize) -> bool {
         let plan = self.run.plan;
         let of_group = deformable_group * plan.problem.geometry.channels_per_deformable_group() as usize;
-        channel == of_group.max(plan.channels.first_channel(unit))
+        channel == of_group.max(plan.channels.unit_channels(unit).start)
     }
 }

@@ -118,14 +118,14 @@ impl<T: HasKernels> Run<'_, T> {
 
     /// Adds the sums of a pixel to the second level.
     unsafe fn move_on(&self, (n, slot): (usize, usize), together: Together, pixel: usize) {
-        let c = self.plan.problem.geometry.c as usize;
         let channels = together.first_channel..together.first_channel + together.channels;
         // SAFETY: channels and pixels of grad_x, which no other unit touches.
         unsafe {
             let moved = self.has_moved_on(slot, together.row());
             // The caller's grad_x holds what it is to be added to.
             let begins = !*moved && (!T::IS_COMPUTE || !self.tensors.adds_to(DCN_GRAD_X));
-            let sums = self.grad_image(slot).add(pixel * c);
+            let pixels = self.grad_pixels(slot, together.first_channel);
+            let sums = pixels.first.add(pixel * pixels.stride);
             for channel in channels.clone() {
                 if begins {
                     (0..self.plan.pixels()).for_each(|pixel| self.set_second((n, slot), channel, pixel, None));

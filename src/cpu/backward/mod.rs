@@ -2,13 +2,14 @@
 //!
 //! 1. [`columns`]: column gradient = grad_y * weight, a tile at a time; from it the corner dot products, which give the
 //!    gradients of offset and mask, and what each sample adds to grad_x;
-//! 2. [`outputs`]: partial sums of the gradients of offset and mask are added up; grad_x goes to the caller's layout;
+//! 2. [`outputs`]: partial sums of the gradients of offset and mask are added up; [`grad_x`] goes to the caller's layout;
 //! 3. [`weight`]: grad_weight += grad_y^T * im2col tile, sampled again, which is cheaper than storing it.
 //!
 //! [`bias`] is apart. No step depends on another gradient's being wanted, so bits do not either.
 
 mod bias;
 mod columns;
+mod grad_x;
 mod grad_y;
 mod hits;
 mod outputs;
@@ -16,7 +17,7 @@ mod pack;
 mod weight;
 
 use super::element::{Compute, Element};
-use super::images::Images;
+use super::images::{Blocks, Images, Pixels};
 use super::kernels::*;
 use super::sampler::SamplerInput;
 use super::share::share;
@@ -90,6 +91,7 @@ pub unsafe fn run<T: HasKernels>(plan: &BackwardPlan<T>, tensors: BackwardPointe
         kernels: plan.kernels,
         copies: workspace.wrapping_add(plan.workspace.images),
         copy_size: plan.workspace.image_size,
+        blocks: Blocks::Units(&plan.channels),
     };
     let run = Run { plan, tensors, images, packed, workspace };
     // SAFETY: the workspace has room for everything that its map places there; each part is written before it is read.
@@ -149,11 +151,15 @@ impl<T: HasKernels> Run<'_, T> {
         unsafe { self.workspace.add(self.plan.workspace.scratch + worker * self.plan.scratch.size) }
     }
 
-    /// grad_x of the image in `slot` as it is summed up, channels contiguous.
-    unsafe fn grad_image(&self, slot: usize) -> *mut T::Compute {
+    /// grad_x of the image in `slot` as it is summed up: blocks of channels, one behind the other, so that a unit has its
+    /// cache lines to itself. Good for the channels of `channel`'s unit.
+    unsafe fn grad_pixels(&self, slot: usize, channel: usize) -> Pixels<T::Compute> {
         let map = &self.plan.workspace;
         // SAFETY: slot is one of the images in flight.
-        unsafe { self.workspace.add(map.grad_images + slot * map.grad_image_size).cast() }
+        unsafe {
+            let image = self.workspace.add(map.grad_images + slot * map.grad_image_size).cast();
+            Pixels::of_block(image, self.plan.pixels(), &self.plan.channels.neighbours(channel))
+        }
     }
 
     /// Partial sums of the image in `slot` for a row of partial sums and a tap of the band: three rows, for Δy, Δx and

@@ -1,7 +1,6 @@
-//! From the workspace to the caller's tensors: the gradients of offset and mask, and grad_x.
+//! From the workspace to the caller's tensors: the gradients of offset and mask.
 
 use super::super::kernels::HasKernels;
-use super::super::layout::{Matrix, transpose_narrowing};
 use super::columns::BandPart;
 use super::{Run, store};
 use crate::abi::*;
@@ -9,13 +8,11 @@ use crate::context::Isa;
 use crate::cpu::element::{Compute, Element};
 use crate::error::Result;
 use crate::exec::Team;
-use crate::plan::maps::{is_planes, pixel_stride};
+use crate::plan::maps::is_planes;
 use crate::plan::tiling::MAX_CHAIN;
 use crate::problem::Tensor;
 use std::ops::RangeInclusive;
 
-/// Pixels of grad_x that are written as one unit of work.
-const PIXELS_PER_PART: usize = 1024;
 /// Positions whose partial sums are added up together.
 const RUN: usize = 256;
 
@@ -77,54 +74,6 @@ impl<T: HasKernels> Run<'_, T> {
                 sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value);
             }
             to.iter_mut().zip(sums).for_each(|(sum, value)| *sum += value);
-        }
-    }
-
-    /// Writes grad_x of some images.
-    pub(super) unsafe fn write_grad_x(&self, first: usize, images: usize, team: &Team) -> Result<()> {
-        let pixels = (self.plan.problem.geometry.h * self.plan.problem.geometry.w) as usize;
-        self.share_images(team, images, pixels.div_ceil(PIXELS_PER_PART), &|_, slot, unit| {
-            let start = unit * PIXELS_PER_PART;
-            let part = start..pixels.min(start + PIXELS_PER_PART);
-            // SAFETY: each unit writes its own pixels.
-            unsafe { self.write_pixels(first + slot, slot, part) };
-        })
-    }
-
-    unsafe fn write_pixels(&self, n: usize, slot: usize, part: std::ops::Range<usize>) {
-        let tensor = &self.plan.problem.grad_x;
-        let add = self.tensors.adds_to(DCN_GRAD_X);
-        let [_, c, _, w, _] = tensor.dims.map(|dim| dim as usize);
-        // SAFETY: pixels of the image, in the workspace and in the caller's tensor.
-        unsafe {
-            let from = self.grad_image(slot).add(part.start * c);
-            let plane_stride = tensor.strides[1] as isize;
-            let to = self.tensors.grad_x.offset(at(tensor, [n, 0, 0, 0]));
-            let moved_on = self.any_moved_on(slot);
-            let add_any = add || moved_on;
-            if is_planes(tensor) && plane_stride >= 0 && !add_any {
-                let from = Matrix { data: from.cast_const(), stride: c as isize };
-                let to = Matrix { data: to.add(part.start), stride: plane_stride };
-                return transpose_narrowing(self.plan.kernels, [part.len(), c], from, to);
-            }
-            if let Some(stride) = pixel_stride(tensor).filter(|_| !add_any) {
-                for (i, pixel) in part.enumerate() {
-                    T::narrow(self.plan.kernels.isa, from.add(i * c), to.offset(pixel as isize * stride), c);
-                }
-                return;
-            }
-            for (i, pixel) in part.enumerate() {
-                for channel in 0..c {
-                    let to = self.tensors.grad_x.offset(at(tensor, [n, channel, pixel / w, pixel % w]));
-                    let mut sum = *from.add(i * c + channel);
-                    let mut add = add;
-                    if moved_on && self.channel_moved_on(slot, channel) {
-                        sum += self.second(slot, channel, pixel);
-                        add |= T::IS_COMPUTE;
-                    }
-                    store(sum, to, add);
-                }
-            }
         }
     }
 }

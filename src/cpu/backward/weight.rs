@@ -147,9 +147,8 @@ impl<'a, T: HasKernels> Worker<'a, T> {
             // SAFETY: the tile exists; `slot` holds the image's copy.
             unsafe {
                 self.sampler.place(tile);
-                let images = &self.run.images;
-                let mut pixels = images.pixels(n, slot, images.parts());
-                self.sampler.sample(&mut pixels, &unit.columns, self.col, plan.col_stride());
+                let mut image = self.run.images.sampled(n, slot, self.run.images.parts());
+                self.sampler.sample(&mut image, &unit.columns, self.col, plan.col_stride());
                 let accumulate = !number.is_multiple_of(MAX_CHAIN);
                 if plan.depthwise {
                     self.column_dots(unit, tile, accumulate);

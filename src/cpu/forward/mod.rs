@@ -5,7 +5,7 @@ mod store;
 mod tile;
 
 use super::element::{Compute, Element};
-use super::images::Images;
+use super::images::{Blocks, Images};
 use super::kernels::HasKernels;
 use super::pack::Pack;
 use super::share::share;
@@ -68,6 +68,7 @@ pub unsafe fn run<T: HasKernels>(plan: &ForwardPlan<T>, tensors: ForwardPointers
         kernels: plan.kernels,
         copies: workspace.wrapping_add(map.images),
         copy_size: map.image_size,
+        blocks: Blocks::Even(plan.block),
     };
     let scratch = workspace.wrapping_add(map.scratch);
     let run = Run { plan, tensors, images, packed, bias: bias.cast_const(), scratch };
@@ -154,8 +155,8 @@ impl<T: HasKernels> Run<'_, T> {
                 let (slot, tile) = (unit / tiles, unit % tiles);
                 // SAFETY: one task runs as each worker; units write disjoint positions of y.
                 unsafe {
-                    let mut pixels = self.images.pixels(first + slot, slot, parts);
-                    Worker::new(self, worker).tile(self.plan.tile(first + slot, tile), &mut pixels)
+                    let mut image = self.images.sampled(first + slot, slot, parts);
+                    Worker::new(self, worker).tile(self.plan.tile(first + slot, tile), &mut image)
                 };
             })?;
         }
@@ -168,8 +169,8 @@ impl<T: HasKernels> Run<'_, T> {
             // SAFETY: one task runs as each worker, with the copy and the scratch of that worker.
             unsafe {
                 let mut state = Worker::new(self, worker);
-                let mut pixels = self.images.pixels(n, worker, 0);
-                (0..self.plan.tiles()).for_each(|tile| state.tile(self.plan.tile(n, tile), &mut pixels));
+                let mut image = self.images.sampled(n, worker, 0);
+                (0..self.plan.tiles()).for_each(|tile| state.tile(self.plan.tile(n, tile), &mut image));
             }
         })
     }

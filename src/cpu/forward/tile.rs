@@ -2,7 +2,7 @@
 
 use super::Run;
 use crate::cpu::element::Compute;
-use crate::cpu::images::{Pixels, Soon};
+use crate::cpu::images::{Sampled, Soon};
 use crate::cpu::kernels::*;
 use crate::cpu::pack::panel_offset;
 use crate::cpu::sampler::{Columns, Sampler, SamplerInput};
@@ -64,8 +64,8 @@ impl<'a, T: HasKernels> Worker<'a, T> {
     ///
     /// # Safety
     ///
-    /// The tile exists, `pixels` is its image, no other worker computes it.
-    pub(super) unsafe fn tile(&mut self, tile: Tile, pixels: &mut Pixels<'_, T>) {
+    /// The tile exists, `image` is its, no other worker computes it.
+    pub(super) unsafe fn tile(&mut self, tile: Tile, image: &mut Sampled<'_, T>) {
         let plan = self.run.plan;
         let tiling = &plan.tiling;
         self.soon = self.run.images.soon(tile.n, tile.first / tiling.positions, plan.tiles());
@@ -78,9 +78,9 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                     for (number, block) in tiling.depth_blocks().enumerate() {
                         let accumulate = !number.is_multiple_of(MAX_CHAIN);
                         if plan.depthwise {
-                            self.add_tap(tile, &block, panels.clone(), pixels, accumulate);
+                            self.add_tap(tile, &block, panels.clone(), image, accumulate);
                         } else {
-                            self.sample(group, &block, pixels);
+                            self.sample(group, &block, image);
                             for panel in panels.clone() {
                                 let packed = panel_offset(tiling, group, &block, panel);
                                 self.multiply(tile, &block, panel - first_panel, packed, accumulate);
@@ -102,7 +102,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         tile: Tile,
         block: &DepthBlock,
         panels: Range<usize>,
-        pixels: &mut Pixels<'_, T>,
+        image: &mut Sampled<'_, T>,
         accumulate: bool,
     ) {
         let (plan, tiling) = (self.run.plan, &self.run.plan.tiling);
@@ -111,7 +111,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         let columns = Columns { first_tap: block.first_tap, taps: 1, first_channel, channels };
         // SAFETY: the channels exist, and the im2col tile has room for whole panels of them.
         unsafe {
-            self.sampler.sample(pixels, &columns, self.col, plan.col_stride());
+            self.sampler.sample(image, &columns, self.col, plan.col_stride());
             for panel in panels.clone() {
                 let slot = panel - panels.start;
                 (plan.kernels.scale)(&ScaleArgs {
@@ -128,7 +128,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
     }
 
     /// Samples a block of taps and channels of a group.
-    unsafe fn sample(&mut self, group: usize, block: &DepthBlock, pixels: &mut Pixels<'_, T>) {
+    unsafe fn sample(&mut self, group: usize, block: &DepthBlock, image: &mut Sampled<'_, T>) {
         let tiling = &self.run.plan.tiling;
         let columns = Columns {
             first_tap: block.first_tap,
@@ -137,7 +137,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
             channels: block.channels,
         };
         // SAFETY: the block exists, and the im2col tile has room for it.
-        unsafe { self.sampler.sample(pixels, &columns, self.col, self.run.plan.col_stride()) };
+        unsafe { self.sampler.sample(image, &columns, self.col, self.run.plan.col_stride()) };
     }
 
     /// One panel of output channels: accumulators += im2col tile * packed weights.

@@ -85,7 +85,7 @@ pub struct StorePlanesArgs<T> {
     pub plane_stride: isize,
 }
 
-/// Copies planes[channels][pixels] to pixels[pixels][channels]: a matrix transposed.
+/// Copies planes[channels][pixels] to pixels[pixels][channels]: a matrix transposed, every NaN made the same one.
 pub struct TransposeArgs<T> {
     pub channels: usize,
     pub pixels: usize,

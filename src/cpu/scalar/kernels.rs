@@ -116,7 +116,10 @@ pub unsafe fn planes_to_pixels<T: Compute>(a: &TransposeArgs<T>) {
     for p in 0..a.pixels {
         for c in 0..a.channels {
             // SAFETY: c is a channel, p a pixel.
-            unsafe { *a.to.add(p * a.pixel_stride + c) = *a.planes.offset(c as isize * a.plane_stride).add(p) };
+            unsafe {
+                let value = *a.planes.offset(c as isize * a.plane_stride).add(p);
+                *a.to.add(p * a.pixel_stride + c) = value.canonical();
+            }
         }
     }
 }

@@ -1,0 +1,80 @@
+//! grad_x, from the workspace to the caller's tensor.
+
+use super::super::kernels::HasKernels;
+use super::super::layout::{Matrix, transpose_narrowing};
+use super::outputs::at;
+use super::{Run, store};
+use crate::abi::DCN_GRAD_X;
+use crate::cpu::element::Compute;
+use crate::error::Result;
+use crate::exec::Team;
+use crate::plan::maps::{is_planes, pixel_stride};
+use std::ops::Range;
+
+/// Pixels of grad_x that are written as one unit of work.
+const PIXELS_PER_PART: usize = 1024;
+
+impl<T: HasKernels> Run<'_, T> {
+    /// Writes grad_x of some images.
+    pub(super) unsafe fn write_grad_x(&self, first: usize, images: usize, team: &Team) -> Result<()> {
+        let pixels = self.plan.pixels();
+        self.share_images(team, images, pixels.div_ceil(PIXELS_PER_PART), &|_, slot, part| {
+            let start = part * PIXELS_PER_PART;
+            let part = start..pixels.min(start + PIXELS_PER_PART);
+            for unit in 0..self.plan.channels.units() {
+                // SAFETY: each part has its own pixels.
+                unsafe { self.write_pixels(first + slot, slot, part.clone(), self.plan.channels.unit_channels(unit)) };
+            }
+        })
+    }
+
+    /// Some pixels of a unit's channels.
+    unsafe fn write_pixels(&self, n: usize, slot: usize, part: Range<usize>, channels: Range<usize>) {
+        let tensor = &self.plan.problem.grad_x;
+        let plane_stride = tensor.strides[1] as isize;
+        // SAFETY: pixels of the image, in the workspace and in the caller's tensor.
+        unsafe {
+            if self.tensors.adds_to(DCN_GRAD_X) || self.any_moved_on(slot) {
+                return self.add_pixels(n, slot, part, channels);
+            }
+            let pixels = self.grad_pixels(slot, channels.start);
+            let from = pixels.first.add(part.start * pixels.stride + channels.start);
+            let to = self.tensors.grad_x.offset(at(tensor, [n, channels.start, 0, 0]));
+            if is_planes(tensor) && plane_stride >= 0 {
+                let from = Matrix { data: from.cast_const(), stride: pixels.stride as isize };
+                let to = Matrix { data: to.add(part.start), stride: plane_stride };
+                transpose_narrowing(self.plan.kernels, [part.len(), channels.len()], from, to);
+            } else if let Some(stride) = pixel_stride(tensor) {
+                for (i, pixel) in part.enumerate() {
+                    let from = from.add(i * pixels.stride);
+                    (0..channels.len()).for_each(|c| *from.add(c) = (*from.add(c)).canonical());
+                    T::narrow(self.plan.kernels.isa, from, to.offset(pixel as isize * stride), channels.len());
+                }
+            } else {
+                self.add_pixels(n, slot, part, channels);
+            }
+        }
+    }
+
+    /// Element by element, with what is there or has moved on.
+    unsafe fn add_pixels(&self, n: usize, slot: usize, part: Range<usize>, channels: Range<usize>) {
+        let tensor = &self.plan.problem.grad_x;
+        let w = tensor.dims[3] as usize;
+        // SAFETY: pixels of the image, in the workspace and in the caller's tensor.
+        unsafe {
+            let pixels = self.grad_pixels(slot, channels.start);
+            for channel in channels {
+                let moved_on = self.channel_moved_on(slot, channel);
+                let add = self.tensors.adds_to(DCN_GRAD_X) || (moved_on && T::IS_COMPUTE);
+                for pixel in part.clone() {
+                    let to = self.tensors.grad_x.offset(at(tensor, [n, channel, pixel / w, pixel % w]));
+                    let mut sum = *pixels.first.add(pixel * pixels.stride + channel);
+                    if moved_on {
+                        sum += self.second(slot, channel, pixel);
+                    }
+                    store(sum, to, add);
+                }
+            }
+        }
+    }
+}
