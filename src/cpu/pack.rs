@@ -1,69 +1,120 @@
 //! Weights in the order the micro-kernel reads them: [group][depth block][panel][depth][column], columns beyond the last
-//! output channel zero.
+//! output channel zero; all of them, or those of a part of the output channels in the same order.
 
 use super::element::{Compute, Element};
+use crate::plan::forward::Part;
 use crate::plan::tiling::{DepthBlock, Tiling};
 use crate::problem::{Geometry, Tensor};
+use std::ops::Range;
 
-/// The weights of a run and where they are packed to.
-pub struct Pack<'a, T: Element> {
-    pub geometry: &'a Geometry,
-    pub tiling: &'a Tiling,
-    pub described: &'a Tensor,
-    pub weight: *const T,
-    /// Room for the packed weights of all groups, of any alignment.
-    pub to: *mut T::Compute,
+/// Channels that are packed together for all taps: few enough for what is read of them to stay in the first-level cache,
+/// since the taps of a channel are neighbours.
+const CHANNELS: usize = 32;
+
+/// Packed weights of a part of the output channels.
+pub struct Packed<C> {
+    /// Of any alignment.
+    pub data: *mut C,
+    pub part: Part,
 }
 
-// SAFETY: panels are disjoint parts of `to`.
-unsafe impl<T: Element> Sync for Pack<'_, T> {}
+// SAFETY: panels are disjoint parts of it, each written by one thread, and all read once all are written.
+unsafe impl<C> Sync for Packed<C> {}
 
-/// Where the packed weights of a panel start, in elements.
-pub fn panel_offset(tiling: &Tiling, group: usize, block: &DepthBlock, panel: usize) -> usize {
-    let before = tiling.depth_before(block) * tiling.panels + panel * block.depth();
-    group * tiling.packed_group() + before * tiling.columns
-}
+impl<C> Packed<C> {
+    /// Elements.
+    pub fn elements(&self, tiling: &Tiling) -> usize {
+        self.part.groups.len() * self.part.panels.len() * tiling.packed_panel()
+    }
 
-impl<T: Element> Pack<'_, T> {
-    /// Packs one panel of one group, all its depth blocks.
+    /// The packed weights of a depth block of a panel; those of the next panel follow.
     ///
     /// # Safety
     ///
-    /// `weight` covers the described tensor; nobody else packs the same panel.
-    pub unsafe fn panel(&self, group: usize, panel: usize) {
-        let per_group = self.geometry.outputs_per_group() as usize;
-        let columns = self.tiling.columns.min(per_group - panel * self.tiling.columns);
-        let first_output = group * per_group + panel * self.tiling.columns;
-        for block in self.tiling.depth_blocks() {
-            // SAFETY: the panel lies within the packed weights, its output channels and the block within the weights.
-            unsafe {
-                let to = self.to.add(panel_offset(self.tiling, group, &block, panel));
-                for column in 0..self.tiling.columns {
-                    let to = to.add(column);
-                    if column < columns {
-                        self.column(first_output + column, &block, to);
-                    } else {
-                        (0..block.depth())
-                            .for_each(|k| to.add(k * self.tiling.columns).write_unaligned(T::Compute::ZERO));
-                    }
+    /// Group and panel are of the part.
+    pub unsafe fn panel(&self, tiling: &Tiling, group: usize, block: &DepthBlock, panel: usize) -> *mut C {
+        let Part { groups, panels } = &self.part;
+        let before = tiling.depth_before(block) * panels.len() + (panel - panels.start) * block.depth();
+        let group = (group - groups.start) * panels.len() * tiling.packed_panel();
+        // SAFETY: the part has room for it.
+        unsafe { self.data.add(group + before * tiling.columns) }
+    }
+}
+
+/// The weights of a run.
+pub struct Pack<'a, T: Element> {
+    pub geometry: Geometry,
+    pub tiling: &'a Tiling,
+    pub described: &'a Tensor,
+    pub weight: *const T,
+}
+
+// SAFETY: the weights are read.
+unsafe impl<T: Element> Sync for Pack<'_, T> {}
+
+impl<T: Element> Pack<'_, T> {
+    /// Packs one panel of one group of a part, all its depth blocks.
+    ///
+    /// # Safety
+    ///
+    /// `weight` covers the described tensor; `to` has room for the part's packed weights; nobody else packs the same panel.
+    pub unsafe fn panel(&self, to: &Packed<T::Compute>, group: usize, panel: usize) {
+        for first in (0..self.tiling.channels).step_by(CHANNELS) {
+            for block in self.tiling.depth_blocks() {
+                let end = (block.first_channel + block.channels).min(first + CHANNELS);
+                let channels = first.max(block.first_channel)..end;
+                // SAFETY: the panel lies within the packed weights, the block within the panel.
+                unsafe {
+                    let to = to.panel(self.tiling, group, &block, panel);
+                    self.part((group, panel), &block, channels, to);
                 }
             }
         }
     }
 
-    /// One output channel's part of a block, `columns` apart.
-    unsafe fn column(&self, output: usize, block: &DepthBlock, to: *mut T::Compute) {
+    /// Packs one depth block of neighbouring panels of one group, and nothing else.
+    ///
+    /// # Safety
+    ///
+    /// `weight` covers the described tensor; `to` has room for the panels.
+    pub unsafe fn block(&self, group: usize, block: &DepthBlock, panels: Range<usize>, to: *mut T::Compute) {
+        for (slot, panel) in panels.enumerate() {
+            let channels = block.first_channel..block.first_channel + block.channels;
+            // SAFETY: the caller's promise.
+            unsafe { self.part((group, panel), block, channels, to.add(slot * block.depth() * self.tiling.columns)) };
+        }
+    }
+
+    /// Some channels of a depth block of one panel, which starts at `to`.
+    unsafe fn part(
+        &self,
+        (group, panel): (usize, usize),
+        block: &DepthBlock,
+        channels: Range<usize>,
+        to: *mut T::Compute,
+    ) {
+        let width = self.tiling.columns;
+        let per_group = self.geometry.outputs_per_group() as usize;
+        let columns = width.min(per_group - panel * width);
+        let output = (group * per_group + panel * width) as isize;
         let kernel_w = self.geometry.kernel_w as usize;
         let [so, sc, si, sj, _] = self.described.strides.map(|stride| stride as isize);
         for t in 0..block.taps {
             let (i, j) = ((block.first_tap + t) / kernel_w, (block.first_tap + t) % kernel_w);
-            // SAFETY: elements of the described tensor and of the panel.
+            // SAFETY: output channels of the panel, channels and taps of the block: elements of the described tensor and of
+            // the packed panel.
             unsafe {
-                let from = self.weight.offset(output as isize * so + i as isize * si + j as isize * sj);
-                let to = to.add(t * block.channels * self.tiling.columns);
-                for c in 0..block.channels {
-                    let value = *from.offset((block.first_channel + c) as isize * sc);
-                    to.add(c * self.tiling.columns).write_unaligned(value.to_compute());
+                let tap = self.weight.offset(output * so + i as isize * si + j as isize * sj);
+                let to = to.add(t * block.channels * width);
+                for k in 0..width {
+                    for channel in channels.clone() {
+                        let value = if k < columns {
+                            (*tap.offset(k as isize * so + channel as isize * sc)).to_compute()
+                        } else {
+                            T::Compute::ZERO
+                        };
+                        to.add((channel - block.first_channel) * width + k).write_unaligned(value);
+                    }
                 }
             }
         }

@@ -5,6 +5,9 @@ use crate::error::{Error, Result};
 /// Every buffer starts on a cache line.
 pub const LINE: usize = 64;
 
+/// The contract: what a thread's part of the workspace is at most, beside copies of images and gradients.
+pub const THREAD_BYTES: usize = 8 << 20;
+
 /// Hands out offsets, one buffer after the other.
 #[derive(Default)]
 pub struct Arena {

@@ -1,12 +1,12 @@
 //! The fused forward pass, decided: kernels, tiles, where x and y are read and written directly, the workspace map.
 
-use super::arena::{Arena, LINE};
+use super::arena::{Arena, LINE, THREAD_BYTES};
 use super::maps::{Image, Output, SamplerMap, image_size};
-use super::tiling::Tiling;
+use super::tiling::{Tiling, even_block};
 use crate::cpu::kernels::{HasKernels, Kernels};
-use crate::cpu::tile::Tile;
 use crate::error::Result;
 use crate::problem::{Geometry, Problem};
+use std::ops::Range;
 
 /// Byte offsets of one thread's scratch, within that scratch.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,13 +14,15 @@ pub struct ScratchMap {
     pub sampler: SamplerMap,
     pub col: usize,
     pub acc: usize,
+    /// A block of packed weights, where they are packed block by block.
+    pub packed: usize,
     pub size: usize,
 }
 
 /// Byte offsets within the workspace, once it is aligned to a cache line.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WorkspaceMap {
-    pub bias: usize,
+    /// A part of the packed weights.
     pub packed: usize,
     pub images: usize,
     pub image_size: usize,
@@ -28,10 +30,27 @@ pub struct WorkspaceMap {
     pub size: usize,
 }
 
+/// Some groups, and some panels of output channels of each.
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub groups: Range<usize>,
+    pub panels: Range<usize>,
+}
+
+/// Where a run without packed weights packs them. It has a bounded workspace for that.
+#[derive(Clone, Copy, Debug)]
+pub enum Packing {
+    /// So many groups and panels at a time, in the workspace; all positions are computed for them before the next part.
+    Parts { groups: usize, panels: usize },
+    /// Where not even a panel fits: block by block of its sum, in each thread's scratch, for strips of tiles.
+    Blocks(Tiling),
+}
+
 pub struct ForwardPlan<T: HasKernels> {
     pub problem: Problem,
     pub kernels: &'static Kernels<T::Compute>,
     pub tiling: Tiling,
+    pub packing: Packing,
     /// Groups of one channel and one output channel, which panels go across.
     pub depthwise: bool,
     pub image: Image,
@@ -64,33 +83,92 @@ impl<T: HasKernels> ForwardPlan<T> {
         let work = problem.forward_flops().saturating_add(samples.saturating_mul(SAMPLE_WORK));
         let threads = if work < PARALLEL_WORK { 1 } else { threads };
         let depthwise = g.is_depthwise();
-        let cut = if depthwise { Tiling::depthwise } else { Tiling::new };
-        let tiling = cut(g, kernels.rows, kernels.columns, size_of::<T::Compute>(), threads);
-        let tiles = (g.positions() as usize).div_ceil(tiling.positions);
-        let workers = threads.min((g.n as usize).saturating_mul(tiles)).max(1);
-        let image_per_worker = workers == 1 || g.n as usize >= 8 * workers;
-        let images_in_flight = workers.min(g.n.max(1) as usize);
+        let tiling = Self::tiling(problem, kernels, threads);
+        let workers = threads.min((g.n as usize).saturating_mul(tiling.tiles(g))).max(1);
+        let groups = if depthwise { 1 } else { g.groups as usize };
         let mut plan = Self {
             problem: *problem,
             kernels,
             tiling,
+            packing: Packing::Parts { groups, panels: tiling.panels },
             depthwise,
             image: Image::new::<T>(&problem.x),
             block: copied_block(g, size_of::<T::Compute>()),
             output: Output::new(&problem.y),
             workers,
-            images_in_flight,
-            image_per_worker,
+            images_in_flight: workers.min(g.n.max(1) as usize),
+            image_per_worker: workers == 1 || g.n as usize >= 8 * workers,
             scratch: ScratchMap::default(),
             workspace: WorkspaceMap::default(),
-            packed_len: tiling.packed_group().saturating_mul(if depthwise { 1 } else { g.groups as usize }),
+            packed_len: tiling.packed_group().saturating_mul(groups),
         };
+        // All packed weights, a run's or the caller's, are to be counted.
+        Arena::default().take::<T::Compute>(plan.packed_len)?;
+        plan.scratch = plan.map_scratch()?;
+        plan.packing = plan.decide_packing();
         plan.scratch = plan.map_scratch()?;
         // An empty batch needs none.
         if g.n > 0 {
             plan.workspace = plan.map_workspace()?;
         }
         Ok(plan)
+    }
+
+    fn tiling(problem: &Problem, kernels: &Kernels<T::Compute>, threads: usize) -> Tiling {
+        let g = &problem.geometry;
+        let cut = if g.is_depthwise() { Tiling::depthwise } else { Tiling::new };
+        cut(g, kernels.rows, kernels.columns, size_of::<T::Compute>(), threads)
+    }
+
+    /// As large parts as there is room for beside the threads' scratch.
+    fn decide_packing(&self) -> Packing {
+        let tiling = &self.tiling;
+        let room = (THREAD_BYTES - self.scratch.size).saturating_mul(self.workers) - 2 * LINE;
+        let room = room / size_of::<T::Compute>();
+        let groups = room / tiling.packed_group();
+        if groups > 0 {
+            let groups = even_block(self.packed_geometry().groups as usize, groups, 1);
+            return Packing::Parts { groups, panels: tiling.panels };
+        }
+        let panels = room / tiling.packed_panel();
+        if panels > 0 {
+            return Packing::Parts { groups: 1, panels: even_block(tiling.panels, panels, 1) };
+        }
+        Packing::Blocks(self.strips())
+    }
+
+    /// Large tiles, in strips of as many of them as the accumulators have room for and all threads get equally many of.
+    fn strips(&self) -> Tiling {
+        let (g, size) = (&self.problem.geometry, size_of::<T::Compute>());
+        let tiling = Self::tiling(&self.problem, self.kernels, 1);
+        let tiles = tiling.tiles(g);
+        let mut strips = tiles.div_ceil(tiling.in_strips(size, tiles).strip);
+        while strips < tiles && !evenly_shared(strips.saturating_mul(self.images_in_flight), self.workers) {
+            strips += 1;
+        }
+        tiling.in_strips(size, tiles.div_ceil(strips))
+    }
+
+    /// All output channels.
+    pub fn all(&self) -> Part {
+        Part { groups: 0..self.packed_geometry().groups as usize, panels: 0..self.tiling.panels }
+    }
+
+    /// The output channels, cut as weights are packed.
+    pub fn parts(&self) -> impl Iterator<Item = Part> {
+        let all = self.all();
+        let [groups, panels] = match self.packing {
+            Packing::Parts { groups, panels } => [groups, panels],
+            Packing::Blocks(_) => [all.groups.end, all.panels.end],
+        };
+        all.groups.clone().step_by(groups).flat_map(move |group| {
+            let groups = group..all.groups.end.min(group + groups);
+            let end = all.panels.end;
+            all.panels
+                .clone()
+                .step_by(panels)
+                .map(move |panel| Part { groups: groups.clone(), panels: panel..end.min(panel + panels) })
+        })
     }
 
     /// The geometry that weights are packed in: without groups where panels go across them.
@@ -107,25 +185,20 @@ impl<T: HasKernels> ForwardPlan<T> {
         longest + LINE / size_of::<f32>()
     }
 
-    pub fn tiles(&self) -> usize {
-        (self.problem.geometry.positions() as usize).div_ceil(self.tiling.positions)
-    }
-
-    /// Tile number `tile` of image `n`.
-    pub fn tile(&self, n: usize, tile: usize) -> Tile {
-        let g = &self.problem.geometry;
-        let first = tile * self.tiling.positions;
-        let positions = self.tiling.positions.min(g.positions() as usize - first);
-        Tile::new(n, first, positions, g.out_w as usize)
-    }
-
     fn map_scratch(&self) -> Result<ScratchMap> {
-        let tiling = &self.tiling;
+        let strips = match self.packing {
+            Packing::Parts { .. } => None,
+            Packing::Blocks(strips) => Some(strips),
+        };
+        // A run has one cut or the other.
+        let most = |of: &dyn Fn(&Tiling) -> usize| of(&self.tiling).max(strips.as_ref().map_or(0, of));
+        let (positions, slots) = (most(&|tiling| tiling.positions), most(&|tiling| tiling.coordinate_slots));
         let mut arena = Arena::default();
         Ok(ScratchMap {
-            sampler: SamplerMap::new::<T::Compute>(&mut arena, tiling.positions, tiling.coordinate_slots, false)?,
-            col: arena.take::<T::Compute>(tiling.positions * self.col_stride())?,
-            acc: arena.take::<T::Compute>(tiling.levels * tiling.acc_level())?,
+            sampler: SamplerMap::new::<T::Compute>(&mut arena, positions, slots, false)?,
+            col: arena.take::<T::Compute>(positions * self.col_stride())?,
+            acc: arena.take::<T::Compute>(most(&|tiling| tiling.levels * tiling.acc_level()))?,
+            packed: arena.take::<T::Compute>(strips.map_or(0, |strips| strips.packed_block()))?,
             size: arena.size(),
         })
     }
@@ -133,13 +206,15 @@ impl<T: HasKernels> ForwardPlan<T> {
     fn map_workspace(&self) -> Result<WorkspaceMap> {
         let image_size = if self.image == Image::Copied { image_size::<T>(&self.problem.x)? } else { 0 };
         let mut arena = Arena::default();
-        let columns = (self.packed_geometry().groups as usize).saturating_mul(self.tiling.panels * self.tiling.columns);
-        let bias = arena.take::<T::Compute>(columns)?;
-        let packed = arena.take::<T::Compute>(self.packed_len)?;
+        let packed = match self.packing {
+            Packing::Parts { groups, panels } => groups * panels * self.tiling.packed_panel(),
+            Packing::Blocks(_) => 0,
+        };
+        let packed = arena.take::<T::Compute>(packed)?;
         let images = arena.take_bytes(image_size.saturating_mul(self.images_in_flight))?;
         let scratch = arena.take_bytes(self.scratch.size.saturating_mul(self.workers))?;
         // The caller's workspace may have any alignment.
-        Ok(WorkspaceMap { bias, packed, images, image_size, scratch, size: arena.size() + LINE - 1 })
+        Ok(WorkspaceMap { packed, images, image_size, scratch, size: arena.size() + LINE - 1 })
     }
 }
 
@@ -148,4 +223,9 @@ impl<T: HasKernels> ForwardPlan<T> {
 fn copied_block(g: &Geometry, size: usize) -> usize {
     let channels = g.channels_per_deformable_group() as usize;
     if channels.is_multiple_of(8) && channels * size <= LINE { channels } else { g.c as usize }
+}
+
+/// Whether so many units keep the workers busy for all but a ninth of the time.
+fn evenly_shared(units: usize, workers: usize) -> bool {
+    (workers - units % workers) % workers <= units / 8
 }

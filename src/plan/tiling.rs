@@ -1,6 +1,7 @@
 //! How a forward problem is cut: tiles of positions, blocks of the sum, panels of output channels. Derived from problem
 //! and kernels alone, so that the order of every sum is.
 
+use crate::cpu::tile::Tile;
 use crate::problem::Geometry;
 use std::iter::successors;
 
@@ -13,6 +14,10 @@ const TILE_POSITIONS: usize = 96;
 const DEPTHWISE_CHANNELS: usize = 64;
 /// Accumulators of a tile take at most this much of a thread's workspace.
 const ACC_BYTES: usize = 2 << 20;
+/// Accumulators of a strip of tiles, likewise, and their output channels, which are few so that the positions are many:
+/// packing the weights pays for itself over positions, sampling over output channels.
+const STRIP_BYTES: usize = 4 << 20;
+const STRIP_COLUMNS: usize = 512;
 /// Remembered sampling coordinates take at most this much of a thread's workspace.
 const COORDINATE_BYTES: usize = 256 << 10;
 
@@ -35,6 +40,8 @@ impl DepthBlock {
 pub struct Tiling {
     /// Positions of a tile.
     pub positions: usize,
+    /// Tiles of a strip, which share each panel of weights while it is packed; 1 where weights are packed beforehand.
+    pub strip: usize,
     /// Kernel taps K and channels of a group C/G: the sum's two dimensions, and the block sizes they are cut into.
     pub taps: usize,
     pub channels: usize,
@@ -71,6 +78,7 @@ impl Tiling {
         let coordinate_slots = if reused { (COORDINATE_BYTES / slot_bytes).clamp(1, all) } else { 1 };
         Self {
             positions,
+            strip: 1,
             taps,
             channels,
             tap_block,
@@ -94,6 +102,28 @@ impl Tiling {
         let reused = panel_block < tiling.panels;
         let coordinate_slots = if reused { (COORDINATE_BYTES / slot_bytes).clamp(1, all) } else { 1 };
         Self { tap_block: 1, levels: levels(tiling.taps), panel_block, coordinate_slots, ..tiling }
+    }
+
+    /// The same sums for weights that are packed anew for each strip of tiles, at most `most` of them.
+    pub fn in_strips(self, size: usize, most: usize) -> Self {
+        let panel_block = (STRIP_COLUMNS / self.columns).clamp(1, self.panel_block);
+        let tile_bytes = self.levels * self.positions * panel_block * self.columns * size;
+        let strip = (STRIP_BYTES / tile_bytes).clamp(1, most);
+        // Tiles of a strip take turns, so that nothing is remembered of one.
+        let coordinate_slots = if strip > 1 { 1 } else { self.coordinate_slots };
+        Self { strip, panel_block, coordinate_slots, ..self }
+    }
+
+    /// Tiles of an image.
+    pub fn tiles(&self, geometry: &Geometry) -> usize {
+        (geometry.positions() as usize).div_ceil(self.positions)
+    }
+
+    /// Tile number `tile` of image `n`.
+    pub fn tile(&self, geometry: &Geometry, n: usize, tile: usize) -> Tile {
+        let first = tile * self.positions;
+        let positions = self.positions.min(geometry.positions() as usize - first);
+        Tile::new(n, first, positions, geometry.out_w as usize)
     }
 
     /// The blocks of the sum, in the order they are added.
@@ -121,14 +151,29 @@ impl Tiling {
         block.first_tap * self.channels + block.taps * block.first_channel
     }
 
-    /// Elements of one level of accumulators.
-    pub fn acc_level(&self) -> usize {
+    /// Elements of one level of accumulators of a tile.
+    pub fn acc_tile(&self) -> usize {
         self.panel_block * self.positions * self.columns
+    }
+
+    /// Elements of one level of accumulators of a strip.
+    pub fn acc_level(&self) -> usize {
+        self.strip * self.acc_tile()
+    }
+
+    /// Elements of the packed weights of a depth block of the panels that share one sampling.
+    pub fn packed_block(&self) -> usize {
+        self.panel_block * self.columns * self.max_depth()
+    }
+
+    /// Elements of the packed weights of one panel.
+    pub fn packed_panel(&self) -> usize {
+        self.columns.saturating_mul(self.taps * self.channels)
     }
 
     /// Elements of the packed weights of one group.
     pub fn packed_group(&self) -> usize {
-        (self.panels * self.columns).saturating_mul(self.taps * self.channels)
+        self.panels.saturating_mul(self.packed_panel())
     }
 
     /// Block sizes and panel width: with shape and type all that the packed weight layout depends on.

@@ -1,21 +1,22 @@
-//! The fused forward pass: pack the weights unless the caller did, bring an image into the layout that sampling wants,
-//! compute its tiles ([`tile`]), write them to y ([`store`]).
+//! The fused forward pass: pack the weights unless the caller did, all or a part of them, bring an image into the layout
+//! that sampling wants, compute its tiles ([`strip`]), write them to y ([`store`]).
 
 mod store;
-mod tile;
+mod strip;
 
 use super::element::{Compute, Element};
 use super::images::{Blocks, Images};
 use super::kernels::HasKernels;
-use super::pack::Pack;
+use super::pack::{Pack, Packed};
 use super::share::share;
 use crate::error::Result;
 use crate::exec::Team;
 use crate::plan::arena::LINE;
-use crate::plan::forward::ForwardPlan;
+use crate::plan::forward::{ForwardPlan, Packing, Part};
+use crate::plan::tiling::Tiling;
 use crate::problem::Tensor;
 use std::ffi::c_void;
-use tile::Worker;
+use strip::Worker;
 
 /// The pointers of one run; each covers what the plan's problem describes. `mask` and `bias` are NULL where absent.
 #[derive(Clone, Copy)]
@@ -36,10 +37,10 @@ pub struct ForwardPointers<T: Element> {
 struct Run<'a, T: HasKernels> {
     plan: &'a ForwardPlan<T>,
     tensors: ForwardPointers<T>,
+    tiling: &'a Tiling,
     images: Images<'a, T>,
-    packed: *const T::Compute,
-    /// Bias of every packed column, zeros where there is none.
-    bias: *const T::Compute,
+    /// What is computed, and its packed weights; NULL where they are packed block by block.
+    packed: Packed<T::Compute>,
     /// Scratch of the first worker; the others' follow.
     scratch: *mut u8,
 }
@@ -58,9 +59,6 @@ pub unsafe fn run<T: HasKernels>(plan: &ForwardPlan<T>, tensors: ForwardPointers
     }
     let workspace = tensors.workspace.wrapping_add(tensors.workspace.align_offset(LINE));
     let map = &plan.workspace;
-    let own_packed = workspace.wrapping_add(map.packed).cast::<T::Compute>();
-    let packed = if tensors.packed.is_null() { own_packed.cast_const() } else { tensors.packed };
-    let bias = workspace.wrapping_add(map.bias).cast::<T::Compute>();
     let images = Images {
         x: &plan.problem.x,
         data: tensors.x,
@@ -71,14 +69,30 @@ pub unsafe fn run<T: HasKernels>(plan: &ForwardPlan<T>, tensors: ForwardPointers
         blocks: Blocks::Even(plan.block),
     };
     let scratch = workspace.wrapping_add(map.scratch);
-    let run = Run { plan, tensors, images, packed, bias: bias.cast_const(), scratch };
+    let mut run = Run {
+        plan,
+        tensors,
+        tiling: &plan.tiling,
+        images,
+        packed: Packed { data: tensors.packed.cast_mut(), part: plan.all() },
+        scratch,
+    };
     // SAFETY: the workspace has room for everything that its map places there; each part is written before it is read.
     unsafe {
-        run.fill_bias(bias);
-        if tensors.packed.is_null() {
-            pack(plan, tensors.weight, own_packed, team)?;
+        match &plan.packing {
+            Packing::Parts { .. } if tensors.packed.is_null() => {
+                run.packed.data = workspace.wrapping_add(map.packed).cast();
+                for (number, part) in plan.parts().enumerate() {
+                    run.packed.part = part;
+                    pack_part(plan, tensors.weight, &run.packed, team)?;
+                    run.all_positions(number > 0, team)?;
+                }
+                return Ok(());
+            }
+            Packing::Blocks(strips) if tensors.packed.is_null() => run.tiling = strips,
+            _ => {}
         }
-        if plan.image_per_worker { run.image_by_image(team) } else { run.tile_by_tile(team) }
+        run.all_positions(false, team)
     }
 }
 
@@ -110,53 +124,55 @@ pub unsafe fn pack<T: HasKernels>(
     to: *mut T::Compute,
     team: &Team,
 ) -> Result<()> {
-    let (geometry, tiling) = (&plan.packed_geometry(), &plan.tiling);
-    let job = Pack { geometry, tiling, described: &plan.problem.weight, weight, to };
-    share(team, plan.workers, geometry.groups as usize * tiling.panels, &|_, unit| {
+    let packed = Packed { data: to, part: plan.all() };
+    // SAFETY: the caller's promise.
+    unsafe { pack_part(plan, weight, &packed, team) }
+}
+
+/// Packs the weights of a part of the output channels.
+unsafe fn pack_part<T: HasKernels>(
+    plan: &ForwardPlan<T>,
+    weight: *const T,
+    to: &Packed<T::Compute>,
+    team: &Team,
+) -> Result<()> {
+    let job = Pack { geometry: plan.packed_geometry(), tiling: &plan.tiling, described: &plan.problem.weight, weight };
+    let Part { groups, panels } = &to.part;
+    share(team, plan.workers, groups.len() * panels.len(), &|_, unit| {
         // SAFETY: each unit is a panel of its own.
-        unsafe { job.panel(unit / tiling.panels, unit % tiling.panels) }
+        unsafe { job.panel(to, groups.start + unit / panels.len(), panels.start + unit % panels.len()) }
     })
 }
 
 impl<T: HasKernels> Run<'_, T> {
-    /// # Safety
-    ///
-    /// `to` has room for one value for every packed column.
-    unsafe fn fill_bias(&self, to: *mut T::Compute) {
-        let (problem, tiling, geometry) = (&self.plan.problem, &self.plan.tiling, self.plan.packed_geometry());
-        let per_group = geometry.outputs_per_group() as usize;
-        let padded = tiling.panels * tiling.columns;
-        for column in 0..geometry.groups as usize * padded {
-            let (group, column_of_group) = (column / padded, column % padded);
-            let value = match &problem.bias {
-                Some(bias) if column_of_group < per_group => {
-                    let o = (group * per_group + column_of_group) as i64;
-                    // SAFETY: o is an output channel, and the bias is described, so its pointer is not NULL.
-                    unsafe { bias_at::<T>(bias, self.tensors.bias, o) }
-                }
-                _ => Compute::ZERO,
-            };
-            // SAFETY: the caller's promise.
-            unsafe { *to.add(column) = value };
+    /// Computes the output channels of the run's part. `again`: not for the first part.
+    unsafe fn all_positions(&self, again: bool, team: &Team) -> Result<()> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if self.plan.image_per_worker { self.image_by_image(again, team) } else { self.strip_by_strip(again, team) }
         }
     }
 
     /// All threads share each image's work.
-    unsafe fn tile_by_tile(&self, team: &Team) -> Result<()> {
-        let (n, tiles, parts) = (self.plan.problem.geometry.n as usize, self.plan.tiles(), self.images.parts());
+    unsafe fn strip_by_strip(&self, again: bool, team: &Team) -> Result<()> {
+        let (geometry, tiling) = (&self.plan.problem.geometry, self.tiling);
+        let (n, tiles, parts) = (geometry.n as usize, tiling.tiles(geometry), self.images.parts());
+        let strips = tiles.div_ceil(tiling.strip);
         for first in (0..n).step_by(self.plan.images_in_flight) {
             let images = self.plan.images_in_flight.min(n - first);
+            // Copies of all images are still there.
+            let parts = if again && images == n { 0 } else { parts };
             share(team, self.plan.workers, images * parts, &|_, unit| {
                 let (slot, part) = (unit / parts, unit % parts);
                 // SAFETY: units write disjoint parts of disjoint copies.
                 unsafe { self.images.copy_part(first + slot, slot, part) };
             })?;
-            share(team, self.plan.workers, images * tiles, &|worker, unit| {
-                let (slot, tile) = (unit / tiles, unit % tiles);
+            share(team, self.plan.workers, images * strips, &|worker, unit| {
+                let (slot, strip) = (unit / strips, unit % strips);
                 // SAFETY: one task runs as each worker; units write disjoint positions of y.
                 unsafe {
-                    let mut image = self.images.sampled(first + slot, slot, parts);
-                    Worker::new(self, worker).tile(self.plan.tile(first + slot, tile), &mut image)
+                    let mut image = self.images.sampled(first + slot, slot, self.images.parts());
+                    Worker::new(self, worker).strip(first + slot, strip, &mut image);
                 };
             })?;
         }
@@ -164,13 +180,17 @@ impl<T: HasKernels> Run<'_, T> {
     }
 
     /// Each thread takes the next image and does it alone, copying it as far as it is sampled.
-    unsafe fn image_by_image(&self, team: &Team) -> Result<()> {
-        share(team, self.plan.workers, self.plan.problem.geometry.n as usize, &|worker, n| {
+    unsafe fn image_by_image(&self, again: bool, team: &Team) -> Result<()> {
+        let (geometry, tiling) = (&self.plan.problem.geometry, self.tiling);
+        // The copy of a single image is still there.
+        let copied = if again && geometry.n == 1 { self.images.parts() } else { 0 };
+        share(team, self.plan.workers, geometry.n as usize, &|worker, n| {
             // SAFETY: one task runs as each worker, with the copy and the scratch of that worker.
             unsafe {
                 let mut state = Worker::new(self, worker);
-                let mut image = self.images.sampled(n, worker, 0);
-                (0..self.plan.tiles()).for_each(|tile| state.tile(self.plan.tile(n, tile), &mut image));
+                let mut image = self.images.sampled(n, worker, copied);
+                let strips = tiling.tiles(geometry).div_ceil(tiling.strip);
+                (0..strips).for_each(|strip| state.strip(n, strip, &mut image));
             }
         })
     }

@@ -1,6 +1,7 @@
 //! From the accumulators of a tile to y: bias added, rounded once, in y's own layout.
 
-use super::tile::Worker;
+use super::bias_at;
+use super::strip::Worker;
 use crate::cpu::element::Compute;
 use crate::cpu::kernels::*;
 use crate::cpu::tile::{Run, Tile};
@@ -12,10 +13,10 @@ const MAX_COLUMNS: usize = 32;
 const BLOCK_POSITIONS: usize = 96;
 
 impl<T: HasKernels> Worker<'_, T> {
-    /// Writes one panel of output channels, with bias.
-    pub(super) unsafe fn store(&mut self, tile: Tile, group: usize, panel: usize, slot: usize) {
-        let plan = self.run.plan;
-        let (tiling, y) = (&plan.tiling, &plan.problem.y);
+    /// Writes one panel of output channels of the tile in work, with bias.
+    pub(super) unsafe fn store(&mut self, group: usize, panel: usize, slot: usize) {
+        let (plan, tile) = (self.run.plan, self.tile);
+        let (tiling, y) = (self.run.tiling, &plan.problem.y);
         let per_group = plan.packed_geometry().outputs_per_group() as usize;
         let columns = tiling.columns.min(per_group - panel * tiling.columns);
         let o = (group * per_group + panel * tiling.columns) as isize;
@@ -23,7 +24,8 @@ impl<T: HasKernels> Worker<'_, T> {
         // SAFETY: the output channels and positions exist in y, the panel in the accumulators and in the bias.
         unsafe {
             let acc = self.acc(tiling.levels - 1, slot);
-            let bias = self.run.bias.add((group * tiling.panels + panel) * tiling.columns);
+            let bias = self.bias(o as usize, columns);
+            let bias = bias.as_ptr();
             let channels = self.run.tensors.y.offset(tile.n as isize * sn + o * so);
             for Run { at, row, column, positions } in self.output_runs(tile) {
                 let acc = acc.add(at * tiling.columns).cast_const();
@@ -57,7 +59,7 @@ impl<T: HasKernels> Worker<'_, T> {
         to: *mut T,
         [position_stride, channel_stride]: [isize; 2],
     ) {
-        let width = self.run.plan.tiling.columns;
+        let width = self.run.tiling.columns;
         for p in 0..positions {
             for k in 0..columns {
                 // SAFETY: the caller names a panel and its place in y.
@@ -68,6 +70,18 @@ impl<T: HasKernels> Worker<'_, T> {
                 }
             }
         }
+    }
+
+    /// The bias of some output channels, zeros behind them and where there is none.
+    unsafe fn bias(&self, first: usize, columns: usize) -> [T::Compute; MAX_COLUMNS] {
+        let mut values = [T::Compute::ZERO; MAX_COLUMNS];
+        if let Some(bias) = &self.run.plan.problem.bias {
+            for (k, value) in values.iter_mut().enumerate().take(columns) {
+                // SAFETY: an output channel; the bias is described, so its pointer is not NULL.
+                *value = unsafe { bias_at::<T>(bias, self.run.tensors.bias, (first + k) as i64) };
+            }
+        }
+        values
     }
 
     /// A panel to planes of y, `plane_stride` apart.
@@ -84,7 +98,7 @@ impl<T: HasKernels> Worker<'_, T> {
             if T::IS_COMPUTE {
                 return store(&StorePlanesArgs { positions, columns, acc, bias, y: to.cast(), plane_stride });
             }
-            let width = self.run.plan.tiling.columns;
+            let width = self.run.tiling.columns;
             let mut block = [T::Compute::ZERO; MAX_COLUMNS * BLOCK_POSITIONS];
             for first in (0..positions).step_by(BLOCK_POSITIONS) {
                 let positions = BLOCK_POSITIONS.min(positions - first);
@@ -106,7 +120,7 @@ impl<T: HasKernels> Worker<'_, T> {
         to: *mut T,
         stride: isize,
     ) {
-        let width = self.run.plan.tiling.columns;
+        let width = self.run.tiling.columns;
         let mut row = [T::Compute::ZERO; MAX_COLUMNS];
         for p in 0..positions {
             // SAFETY: the caller names a panel and its place in y.
