@@ -1,12 +1,14 @@
 //! The fused backward pass, decided: cuts, the workspace map. Whatever fixes an order of summation is derived from
 //! problem and kernels alone; only the cut of grad_weight, which fixes none, looks at the number of threads.
 
-use super::arena::{Arena, LINE};
+use super::arena::{Arena, LINE, THREAD_BYTES};
+use super::band::{Band, BandPart};
 use super::cuts::{ChannelCut, WeightCut};
 use super::maps::{Image, SamplerMap, image_size};
 use crate::cpu::element::MAX_SAMPLE_CHANNELS;
 use crate::cpu::kernels::{HasKernels, Kernels};
 use crate::error::Result;
+use crate::plan::tiling::MAX_CHAIN;
 use crate::problem::Problem;
 
 /// Elements from row to row of the tiles: one cache line more than their longest row, so that rows do not fall on the
@@ -14,8 +16,6 @@ use crate::problem::Problem;
 const ROW_PADDING: usize = 16;
 /// Output channels whose part of grad_y is copied at a time.
 const OUTPUT_BLOCK: usize = 512;
-/// Partial sums of the gradients of offset and mask take at most about this much for each image in flight.
-const PARTIAL_BYTES: usize = 4 << 20;
 /// Below this many operations a run stays on the calling thread.
 const PARALLEL_WORK: u64 = 10_000_000;
 
@@ -30,12 +30,15 @@ pub struct ScratchMap {
     /// What corners outside the image are given of grad_x.
     pub outside: usize,
     pub col: usize,
+    /// Packed weights of a unit or of a block of output channels.
+    pub packed: usize,
     pub size: usize,
 }
 
 /// Byte offsets within the workspace, once it is aligned to a cache line.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WorkspaceMap {
+    /// All packed weights, where they are packed beforehand.
     pub packed: usize,
     pub images: usize,
     pub image_size: usize,
@@ -53,13 +56,15 @@ pub struct WorkspaceMap {
     pub size: usize,
 }
 
-/// Taps and positions whose partial sums are kept at a time.
-#[derive(Clone, Copy, Debug)]
-pub struct Band {
-    pub taps: usize,
-    pub tiles: usize,
-    /// Elements of one row of partial sums.
-    pub stride: usize,
+/// How much of the weights is packed at a time in a run without packed ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// All, beforehand, in the workspace.
+    All,
+    /// Those of a unit and a band's taps, in the scratch of the thread that does it.
+    Unit,
+    /// A block of output channels of them, for each tile.
+    Outputs,
 }
 
 pub struct BackwardPlan<T: HasKernels> {
@@ -75,6 +80,9 @@ pub struct BackwardPlan<T: HasKernels> {
     pub channels: ChannelCut,
     pub band: Band,
     pub weight: WeightCut,
+    /// Units of grad_weight that are added up at a time.
+    pub weight_band: usize,
+    pub packing: Packing,
     /// Output channels whose part of grad_y is copied at a time.
     pub output_block: usize,
     pub scratch: ScratchMap,
@@ -88,7 +96,7 @@ impl<T: HasKernels> BackwardPlan<T> {
         let threads = if problem.forward_flops() < PARALLEL_WORK { 1 } else { threads };
         let channels = ChannelCut::new(g, kernels.columns);
         let positions = (96 * size_of::<f32>() / size).min((g.positions() as usize).next_multiple_of(16));
-        let band = Band::new(&channels, g.taps() as usize, g.positions() as usize, positions, size);
+        let band = Band::new(&channels, (g.positions() as usize).div_ceil(positions), positions, size);
         let weight = WeightCut::new(g, kernels.columns, channels.block, threads);
         // Of the phases, these two have the largest units.
         let units = channels.units().saturating_mul(g.n as usize).max(weight.units());
@@ -104,10 +112,16 @@ impl<T: HasKernels> BackwardPlan<T> {
             channels,
             band,
             weight,
+            weight_band: weight.units(),
+            packing: Packing::All,
             output_block: OUTPUT_BLOCK.min(channels.outputs),
             scratch: ScratchMap::default(),
             workspace: WorkspaceMap::default(),
         };
+        // All packed weights, a run's or the caller's, are to be counted.
+        Arena::default().take::<T::Compute>(plan.packed_len())?;
+        plan.scratch = plan.map_scratch()?;
+        plan.keep_to_bound();
         plan.scratch = plan.map_scratch()?;
         // An empty batch needs none.
         if g.n > 0 {
@@ -140,6 +154,11 @@ impl<T: HasKernels> BackwardPlan<T> {
         self.channels.slots() + self.channels.group_count() - 1
     }
 
+    /// Bytes that count the hits of an image.
+    fn hits_len(&self) -> usize {
+        self.hit_rows().saturating_mul(self.pixels() + 1)
+    }
+
     /// Elements of the packed weights.
     pub fn packed_len(&self) -> usize {
         if self.depthwise { self.channels.taps.saturating_mul(self.packed_tap()) } else { self.channels.packed_len() }
@@ -155,9 +174,54 @@ impl<T: HasKernels> BackwardPlan<T> {
         (self.problem.geometry.positions() as usize).div_ceil(self.positions)
     }
 
-    /// Elements of the partial sums of one image.
-    pub fn partial_len(&self) -> usize {
-        (self.channels.slots() * 3).saturating_mul(self.band.taps * self.band.stride)
+    /// The bands of an image.
+    pub fn band_parts(&self) -> impl Iterator<Item = BandPart> {
+        self.band.parts(&self.channels, self.tiles())
+    }
+
+    /// Decides what is done at a time, where the workspace has no room for everything at once.
+    fn keep_to_bound(&mut self) {
+        let size = size_of::<T::Compute>();
+        let of_thread = THREAD_BYTES - 2 * LINE - self.scratch.size;
+        let partial = self.band.partial_len().saturating_mul(size) + LINE;
+        let room = (of_thread * self.workers).saturating_sub(partial.saturating_mul(self.images_in_flight));
+        // Those of large images come on top.
+        let room = room.checked_sub(self.hits_len().saturating_mul(self.images_in_flight)).unwrap_or(room);
+        // Two copies of grad_weight are allowed; more are for sizes that are rounded up.
+        let copies = self.problem.weight.elements() as usize * 2 * size;
+        let unit = self.weight.acc_len(1) * size;
+        self.weight_band = ((copies + room / 2) / unit).clamp(1, self.weight.units());
+        let room = room.saturating_sub((self.weight_band.saturating_mul(unit)).saturating_sub(copies));
+        if self.packed_len().saturating_mul(size) <= room {
+            return;
+        }
+        let unit = self.unit_packed_len().saturating_mul(size);
+        let of_thread = room / self.workers + partial * self.images_in_flight / self.workers;
+        let tile = self.band.with_tiles(1).partial_len() * size;
+        self.packing = if !self.depthwise && unit.saturating_add(tile) <= of_thread {
+            let most = (of_thread - unit) / tile;
+            self.band = self.band.with_tiles(self.band.tiles.min(most));
+            Packing::Unit
+        } else {
+            Packing::Outputs
+        };
+    }
+
+    /// Elements of the packed weights of a unit and the taps of a band.
+    fn unit_packed_len(&self) -> usize {
+        let tap_blocks = self.band.taps.div_ceil(self.channels.tap_block);
+        self.channels.packed_block().saturating_mul(self.channels.segments_per_unit() * tap_blocks)
+    }
+
+    /// Elements that a thread packs at a time.
+    fn thread_packed_len(&self) -> usize {
+        let (cut, width) = (&self.channels, self.kernels.columns);
+        match self.packing {
+            Packing::All => 0,
+            Packing::Unit => self.unit_packed_len(),
+            Packing::Outputs if self.depthwise => cut.panels() * width,
+            Packing::Outputs => cut.panels() * width * cut.outputs.min(MAX_CHAIN),
+        }
     }
 
     fn map_scratch(&self) -> Result<ScratchMap> {
@@ -176,6 +240,7 @@ impl<T: HasKernels> BackwardPlan<T> {
             dots: arena.take::<T::Compute>(4 * sampler.stride)?,
             outside: arena.take::<T::Compute>(MAX_SAMPLE_CHANNELS)?,
             col: arena.take::<T::Compute>(self.weight.depth * self.col_stride())?,
+            packed: arena.take::<T::Compute>(self.thread_packed_len())?,
             size: arena.size(),
         })
     }
@@ -184,18 +249,18 @@ impl<T: HasKernels> BackwardPlan<T> {
         let grad_image_size = image_size::<T>(&self.problem.x)?;
         let image_size = if self.image == Image::Copied { grad_image_size } else { 0 };
         let mut partial = Arena::default();
-        partial.take::<T::Compute>(self.partial_len())?;
+        partial.take::<T::Compute>(self.band.partial_len())?;
         let partial_size = partial.size();
         let mut hits = Arena::default();
-        hits.take_bytes(self.hit_rows().saturating_mul(self.pixels() + 1))?;
+        hits.take_bytes(self.hits_len())?;
         let hits_size = hits.size();
         let mut arena = Arena::default();
         let mut each = |size: usize| arena.take_bytes(size.saturating_mul(self.images_in_flight));
         let (images, grad_images) = (each(image_size)?, each(grad_image_size)?);
         let (partial, hits) = (each(partial_size)?, each(hits_size)?);
         let second_images = each(if T::IS_COMPUTE { 0 } else { grad_image_size })?;
-        let packed = arena.take::<T::Compute>(self.packed_len())?;
-        let grad_weight = arena.take::<T::Compute>(self.weight.level_len().saturating_mul(self.weight.levels))?;
+        let packed = arena.take::<T::Compute>(if self.packing == Packing::All { self.packed_len() } else { 0 })?;
+        let grad_weight = arena.take::<T::Compute>(self.weight.acc_len(self.weight_band))?;
         let scratch = arena.take_bytes(self.scratch.size.saturating_mul(self.workers))?;
         Ok(WorkspaceMap {
             packed,
@@ -224,16 +289,4 @@ pub fn padded_row(len: usize) -> usize {
 /// Room for a tile of grad_y, whichever its rows are.
 fn tile_len(positions: usize, outputs: usize) -> usize {
     (outputs * padded_row(positions)).max(positions * padded_row(outputs))
-}
-
-impl Band {
-    fn new(channels: &ChannelCut, taps: usize, all: usize, positions: usize, size: usize) -> Self {
-        let row = (channels.slots() * 3).saturating_mul(size);
-        let taps =
-            (PARTIAL_BYTES / row.saturating_mul(positions) / channels.tap_block).clamp(1, taps) * channels.tap_block;
-        let taps = taps.min(channels.taps);
-        let tiles = (PARTIAL_BYTES / row.saturating_mul(taps * positions)).clamp(1, all.div_ceil(positions));
-        // Kernels write whole vectors behind the last position.
-        Self { taps, tiles, stride: tiles * positions + ROW_PADDING }
-    }
 }

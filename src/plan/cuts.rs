@@ -5,7 +5,10 @@ use crate::problem::Geometry;
 use std::ops::Range;
 
 /// Columns (taps times channels) of the column gradient that are computed together.
-const COLUMNS: usize = 576;
+pub const COLUMNS: usize = 576;
+/// Rows of partial sums of a unit times taps computed together are at most about so many: what a tile has of them fits the
+/// workspace.
+const PARTIAL_ROWS: usize = 3072;
 /// Positions that grad_weight adds up before it leaves the registers.
 const WEIGHT_DEPTH: usize = 128;
 /// Columns and rows of grad_weight that are computed together.
@@ -55,10 +58,9 @@ impl ChannelCut {
         let (taps, per_group) = (g.taps() as usize, g.channels_per_group() as usize);
         let target = ((g.c as usize).saturating_mul(g.n.max(1) as usize) / 4).next_multiple_of(16).clamp(16, 64);
         let block = even_block(per_group, target, 16);
-        let tap_block = (COLUMNS / block).clamp(1, taps);
-        Self {
+        let mut cut = Self {
             taps,
-            tap_block: even_block(taps, tap_block, 1),
+            tap_block: 1,
             outputs: g.outputs_per_group() as usize,
             groups: g.groups as usize,
             deformable_groups: g.deformable_groups as usize,
@@ -66,7 +68,10 @@ impl ChannelCut {
             block,
             groups_per_unit: (target / per_group).max(1),
             columns,
-        }
+        };
+        let tap_block = (COLUMNS / block).min(PARTIAL_ROWS / cut.rows(1)).clamp(1, taps);
+        cut.tap_block = even_block(taps, tap_block, 1);
+        cut
     }
 
     fn blocks_per_group(&self) -> usize {
@@ -115,6 +120,10 @@ impl ChannelCut {
         self.unit_channels(self.unit_of(channel))
     }
 
+    pub fn last_channel(&self, unit: usize) -> usize {
+        self.segments(unit).last().map_or(0, |segment| segment.first_channel + segment.channels - 1)
+    }
+
     /// The unit that a channel is in.
     pub fn unit_of(&self, channel: usize) -> usize {
         let (group, of_group) = (channel / self.per_group, channel % self.per_group);
@@ -129,6 +138,25 @@ impl ChannelCut {
 
     pub fn group_count(&self) -> usize {
         self.groups
+    }
+
+    /// The deformable group that a channel is in.
+    pub fn deformable_group_of(&self, channel: usize) -> usize {
+        channel / (self.groups * self.per_group / self.deformable_groups)
+    }
+
+    /// The unit of the first channel of a deformable group, and that of its last one.
+    pub fn units_of(&self, deformable_group: usize) -> [usize; 2] {
+        let channels = self.groups * self.per_group / self.deformable_groups;
+        [deformable_group * channels, (deformable_group + 1) * channels - 1].map(|channel| self.unit_of(channel))
+    }
+
+    /// Most rows of partial sums that so many neighbouring units have.
+    pub fn rows(&self, units: usize) -> usize {
+        let blocks = if self.blocks_per_group() > 1 { 1 } else { self.groups_per_unit };
+        let channels = units.saturating_mul(blocks * self.block);
+        let per_group = self.groups * self.per_group / self.deformable_groups;
+        (units + channels / per_group + 1).min(self.slots())
     }
 
     /// Rows of partial sums. That of the channels of deformable group d in unit u is number u + d: along the channels
@@ -148,6 +176,22 @@ impl ChannelCut {
     /// Most panels that the columns of a segment and a block of taps fill.
     pub fn panels(&self) -> usize {
         (self.tap_block * self.block).div_ceil(self.columns)
+    }
+
+    /// Panels that the columns of a segment and a block of taps fill.
+    pub fn panels_of(&self, segment: &Segment, tap_block: usize) -> usize {
+        (self.taps_of(tap_block).len() * segment.channels).div_ceil(self.columns)
+    }
+
+    /// The taps of a block of taps.
+    pub fn taps_of(&self, tap_block: usize) -> Range<usize> {
+        let first = tap_block * self.tap_block;
+        first..self.taps.min(first + self.tap_block)
+    }
+
+    /// Most segments of a unit.
+    pub fn segments_per_unit(&self) -> usize {
+        if self.blocks_per_group() > 1 { 1 } else { self.groups_per_unit.min(self.groups) }
     }
 
     pub fn segment_count(&self) -> usize {
@@ -274,8 +318,8 @@ impl WeightCut {
         self.rows * self.padded_width()
     }
 
-    /// Elements of one level of accumulators of all units.
-    pub fn level_len(&self) -> usize {
-        self.units().saturating_mul(self.unit_len())
+    /// Elements of all levels of accumulators of so many units.
+    pub fn acc_len(&self, units: usize) -> usize {
+        units.saturating_mul(self.unit_len()).saturating_mul(self.levels)
     }
 }

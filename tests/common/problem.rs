@@ -188,6 +188,17 @@ impl Gradients {
         all.into_iter().filter_map(|(name, tensor)| Some((name, tensor?))).collect()
     }
 
+    pub fn into_outputs(self) -> Vec<(&'static str, Tensor)> {
+        let all = [
+            ("grad_x", Some(self.x)),
+            ("grad_offset", Some(self.offset)),
+            ("grad_mask", self.mask),
+            ("grad_weight", Some(self.weight)),
+            ("grad_bias", self.bias),
+        ];
+        all.into_iter().filter_map(|(name, tensor)| Some((name, tensor?))).collect()
+    }
+
     pub fn outputs_mut(&mut self) -> Vec<(&'static str, &mut Tensor)> {
         let all = [
             ("grad_x", Some(&mut self.x)),

@@ -187,12 +187,17 @@ impl<'p> Plan<'p> {
         }
     }
 
-    fn packed(&self, pass: dcn_pass) -> Result<Option<Scratch>, Refusal> {
-        let Some(misalignment) = self.setup.packed else { return Ok(None) };
+    pub fn packed_size(&self, pass: dcn_pass) -> Result<usize, Refusal> {
         let mut size = 0;
         // SAFETY: a live plan.
         let status = unsafe { dcn_plan_packed_weight_size(self.handle, pass, &mut size) };
         check("dcn_plan_packed_weight_size", status)?;
+        Ok(size)
+    }
+
+    fn packed(&self, pass: dcn_pass) -> Result<Option<Scratch>, Refusal> {
+        let Some(misalignment) = self.setup.packed else { return Ok(None) };
+        let size = self.packed_size(pass)?;
         let packed = Scratch::new(size, misalignment);
         let args = dcn_pack_args {
             struct_size: size_of::<dcn_pack_args>(),

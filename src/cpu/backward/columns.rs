@@ -7,42 +7,29 @@ use super::super::layout::Matrix;
 use super::super::sampler::{Columns, Sampler};
 use super::super::tile::Tile;
 use super::hits::{CHUNK, Together};
+use super::pack::UnitWeights;
 use super::{Run, clear};
 use crate::error::Result;
 use crate::exec::Team;
+use crate::plan::band::BandPart;
 use crate::plan::cuts::Segment;
 use crate::plan::tiling::MAX_CHAIN;
-
-/// Neighbouring tiles and taps.
-#[derive(Clone, Copy)]
-pub(super) struct BandPart {
-    pub first_tap: usize,
-    pub taps: usize,
-    pub first_tile: usize,
-    pub tiles: usize,
-}
 
 impl<T: HasKernels> Run<'_, T> {
     /// Sums grad_x of some images up and writes their gradients of offset and mask, band by band.
     pub(super) unsafe fn column_gradients(&self, first: usize, images: usize, team: &Team) -> Result<()> {
-        let (plan, all_taps, all_tiles) = (self.plan, self.plan.channels.taps, self.plan.tiles());
         // SAFETY: units write disjoint channels of grad_x and disjoint rows of partial sums.
         unsafe {
-            for first_tap in (0..all_taps).step_by(plan.band.taps) {
-                for first_tile in (0..all_tiles).step_by(plan.band.tiles) {
-                    let taps = plan.band.taps.min(all_taps - first_tap);
-                    let part =
-                        BandPart { first_tap, taps, first_tile, tiles: plan.band.tiles.min(all_tiles - first_tile) };
-                    self.share_images(team, images, plan.channels.units(), &|worker, slot, unit| {
-                        let mut worker = Worker::new(self, worker, first + slot, slot);
-                        if first_tap == 0 && first_tile == 0 {
-                            worker.clear_grad_x(unit);
-                        }
-                        worker.unit(unit, &part);
-                    })?;
-                    if self.tensors.wants_partial() {
-                        self.write_partial(first, images, &part, team)?;
+            for part in self.plan.band_parts() {
+                self.share_images(team, images, part.units, &|worker, slot, unit| {
+                    let (mut worker, unit) = (Worker::new(self, worker, first + slot, slot), part.first_unit + unit);
+                    if part.first_tap == 0 && part.first_tile == 0 {
+                        worker.clear_grad_x(unit);
                     }
+                    worker.unit(unit, &part);
+                })?;
+                if self.tensors.wants_partial() {
+                    self.write_partial(first, images, &part, team)?;
                 }
             }
         }
@@ -60,6 +47,7 @@ struct Worker<'a, T: HasKernels> {
     gcol: *mut T::Compute,
     dots: *mut T::Compute,
     outside: *mut T::Compute,
+    weights: UnitWeights<'a, T>,
 }
 
 impl<'a, T: HasKernels> Worker<'a, T> {
@@ -84,6 +72,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                 gcol: scratch.add(map.gcol).cast(),
                 dots: scratch.add(map.dots).cast(),
                 outside: scratch.add(map.outside).cast(),
+                weights: UnitWeights::new(run.plan, run.tensors.weight, run.packed, scratch),
             }
         }
     }
@@ -106,6 +95,8 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         let plan = self.run.plan;
         let cut = &plan.channels;
         let all = plan.problem.geometry.positions() as usize;
+        // SAFETY: unit and taps exist.
+        unsafe { self.weights.turn_to(unit, part) };
         for number in part.first_tile..part.first_tile + part.tiles {
             let first = number * plan.positions;
             let positions = plan.positions.min(all - first);
@@ -141,12 +132,13 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         let panels = (taps * segment.channels).div_ceil(width);
         // SAFETY: blocks of outputs lie within grad_y and the packed weights, panels within gcol.
         unsafe {
-            let mut packed = self.run.packed.add(cut.packed_offset(segment, first_tap / cut.tap_block));
             for first in (0..cut.outputs).step_by(plan.output_block) {
                 let outputs = plan.output_block.min(cut.outputs - first);
                 let grad_y = self.run.copy_grad_y(tile, segment.group * cut.outputs + first, outputs, self.grad_y);
                 for start in (0..outputs).step_by(MAX_CHAIN) {
                     let depth = MAX_CHAIN.min(outputs - start);
+                    let block = first + start..first + start + depth;
+                    let mut packed = self.weights.outputs(segment, first_tap / cut.tap_block, block);
                     for panel in 0..panels {
                         grad_y.multiply(plan.kernels)(&MultiplyArgs {
                             rows: tile.positions,
@@ -177,7 +169,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         unsafe {
             self.run.copy_grad_y_pixels(tile, segment.first_channel, segment.channels, grad_y);
             for t in 0..taps {
-                let packed = self.run.packed.add((first_tap + t) * plan.packed_tap() + segment.first_channel);
+                let packed = self.weights.tap(segment, first_tap + t);
                 for column in (0..segment.channels).step_by(width) {
                     (plan.kernels.scale)(&ScaleArgs {
                         rows: tile.positions,
@@ -275,7 +267,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         let Together { unit, deformable_group, first_channel, .. } = together;
         // SAFETY: a row of partial sums of this unit.
         unsafe {
-            let to = run.partial(self.slot, unit + deformable_group, tap - part.first_tap);
+            let to = run.partial(self.slot, unit + deformable_group - part.first_row, tap - part.first_tap);
             (plan.kernels.offset_gradients)(&OffsetGradientsArgs {
                 positions: tile.positions,
                 corners: *corners,

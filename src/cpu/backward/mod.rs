@@ -24,8 +24,9 @@ use super::share::share;
 use crate::error::Result;
 use crate::exec::Team;
 use crate::plan::arena::LINE;
-use crate::plan::backward::BackwardPlan;
+use crate::plan::backward::{BackwardPlan, Packing};
 pub use pack::pack;
+use std::ops::Range;
 
 /// The pointers of one run; each covers what the plan's problem describes. NULL: `mask` where absent, `weight` where
 /// packed weights are given, gradients that are not wanted.
@@ -67,6 +68,7 @@ struct Run<'a, T: HasKernels> {
     plan: &'a BackwardPlan<T>,
     tensors: BackwardPointers<T>,
     images: Images<'a, T>,
+    /// All packed weights; NULL where each thread packs what it needs.
     packed: *const T::Compute,
     /// The aligned workspace.
     workspace: *mut u8,
@@ -82,8 +84,6 @@ unsafe impl<T: HasKernels> Sync for Run<'_, T> {}
 /// The pointers are what [`BackwardPointers`] says, the workspace has the plan's size, outputs overlap nothing.
 pub unsafe fn run<T: HasKernels>(plan: &BackwardPlan<T>, tensors: BackwardPointers<T>, team: &Team) -> Result<()> {
     let workspace = tensors.workspace.wrapping_add(tensors.workspace.align_offset(LINE));
-    let own_packed = workspace.wrapping_add(plan.workspace.packed).cast::<T::Compute>();
-    let packed = if tensors.packed.is_null() { own_packed.cast_const() } else { tensors.packed };
     let images = Images {
         x: &plan.problem.x,
         data: tensors.x,
@@ -93,42 +93,55 @@ pub unsafe fn run<T: HasKernels>(plan: &BackwardPlan<T>, tensors: BackwardPointe
         copy_size: plan.workspace.image_size,
         blocks: Blocks::Units(&plan.channels),
     };
-    let run = Run { plan, tensors, images, packed, workspace };
+    let mut run = Run { plan, tensors, images, packed: tensors.packed, workspace };
     // SAFETY: the workspace has room for everything that its map places there; each part is written before it is read.
     unsafe {
         let n = plan.problem.geometry.n as usize;
-        if n > 0 && tensors.wants_columns() && tensors.packed.is_null() {
-            pack(plan, tensors.weight, own_packed, team)?;
+        if n > 0 && tensors.wants_columns() && tensors.packed.is_null() && plan.packing == Packing::All {
+            let packed = workspace.wrapping_add(plan.workspace.packed).cast();
+            pack(plan, tensors.weight, packed, team)?;
+            run.packed = packed;
         }
-        for first in (0..n).step_by(plan.images_in_flight) {
-            run.images(first, plan.images_in_flight.min(n - first), team)?;
+        for units in run.weight_bands() {
+            for first in (0..n).step_by(plan.images_in_flight) {
+                run.images(first, plan.images_in_flight.min(n - first), &units, team)?;
+            }
+            run.finish_weight(&units, team)?;
         }
-        run.finish_weight(team)?;
         run.bias(team)
     }
 }
 
 impl<T: HasKernels> Run<'_, T> {
-    /// All gradients of some images, but what is summed over images.
-    unsafe fn images(&self, first: usize, images: usize, team: &Team) -> Result<()> {
-        let (columns, weight) = (self.tensors.wants_columns(), !self.tensors.grad_weight.is_null());
+    /// The units of grad_weight that are added up at a time: all, but where the workspace has no room for them. The rest of
+    /// the work goes with the first ones.
+    fn weight_bands(&self) -> impl Iterator<Item = Range<usize>> + use<T> {
+        let (all, band) = (self.plan.weight.units(), self.plan.weight_band);
+        let bands = if self.tensors.grad_weight.is_null() { 1 } else { all.div_ceil(band) };
+        (0..bands).map(move |number| number * band..all.min((number + 1) * band))
+    }
+
+    /// All gradients of some images, but what is summed over images: of that some units' part is added up.
+    unsafe fn images(&self, first: usize, images: usize, units: &Range<usize>, team: &Team) -> Result<()> {
+        let columns = units.start == 0 && self.tensors.wants_columns();
+        let (grad_x, weight) = (columns && !self.tensors.grad_x.is_null(), !self.tensors.grad_weight.is_null());
         let parts = if columns || weight { self.images.parts() } else { 0 };
         // SAFETY: units write disjoint parts; images first..first + images exist.
         unsafe {
             share(team, self.plan.workers, images * parts, &|_, unit| {
                 self.images.copy_part(first + unit / parts, unit / parts, unit % parts);
             })?;
-            if !self.tensors.grad_x.is_null() {
+            if grad_x {
                 (0..images).for_each(|slot| self.clear_hits(slot));
             }
             if columns {
                 self.column_gradients(first, images, team)?;
             }
-            if !self.tensors.grad_x.is_null() {
+            if grad_x {
                 self.write_grad_x(first, images, team)?;
             }
             if weight {
-                self.add_to_weight(first, images, team)?;
+                self.add_to_weight(first, images, units, team)?;
             }
         }
         Ok(())

@@ -1,13 +1,13 @@
 //! From the workspace to the caller's tensors: the gradients of offset and mask.
 
 use super::super::kernels::HasKernels;
-use super::columns::BandPart;
 use super::{Run, store};
 use crate::abi::*;
 use crate::context::Isa;
 use crate::cpu::element::{Compute, Element};
 use crate::error::Result;
 use crate::exec::Team;
+use crate::plan::band::BandPart;
 use crate::plan::maps::is_planes;
 use crate::plan::tiling::MAX_CHAIN;
 use crate::problem::Tensor;
@@ -19,9 +19,8 @@ const RUN: usize = 256;
 impl<T: HasKernels> Run<'_, T> {
     /// Adds the partial sums of all units up, in the order of channels, for the taps and tiles of a band.
     pub(super) unsafe fn write_partial(&self, first: usize, images: usize, part: &BandPart, team: &Team) -> Result<()> {
-        let deformable_groups = self.plan.problem.geometry.deformable_groups as usize;
-        self.share_images(team, images, deformable_groups * part.taps, &|_, slot, unit| {
-            let (deformable_group, tap) = (unit / part.taps, unit % part.taps);
+        self.share_images(team, images, part.deformable_groups * part.taps, &|_, slot, unit| {
+            let (deformable_group, tap) = (part.first_deformable_group + unit / part.taps, unit % part.taps);
             // SAFETY: each unit writes its own channels of the gradients.
             unsafe { self.write_tap(first + slot, slot, (deformable_group, tap), part) };
         })
@@ -30,8 +29,12 @@ impl<T: HasKernels> Run<'_, T> {
     /// One tap of one deformable group: two channels of grad_offset and one of grad_mask.
     unsafe fn write_tap(&self, n: usize, slot: usize, (d, tap): (usize, usize), part: &BandPart) {
         let (plan, g) = (self.plan, &self.plan.problem.geometry);
-        let per_group = g.channels_per_deformable_group() as usize;
-        let units = plan.channels.unit_of(d * per_group)..=plan.channels.unit_of((d + 1) * per_group - 1);
+        let [first_unit, last_unit] = plan.channels.units_of(d);
+        let end = part.first_unit + part.units;
+        let (begins, ends) = (first_unit >= part.first_unit, last_unit < end);
+        let units = first_unit.max(part.first_unit)..=last_unit.min(end - 1);
+        // Behind the rows of the units: what bands of units hand on, in turns.
+        let handed = |turn: usize| plan.band.rows + (part.first_unit / plan.band.units + turn) % 2;
         let key = d * g.taps() as usize + part.first_tap + tap;
         let first = part.first_tile * plan.positions;
         let positions = (part.tiles * plan.positions).min(g.positions() as usize - first);
@@ -48,12 +51,18 @@ impl<T: HasKernels> Run<'_, T> {
                 let run = p..positions.min(p + RUN);
                 let mut sums = [T::Compute::ZERO; RUN];
                 let sums = &mut sums[..run.len()];
-                // SAFETY: rows of partial sums that the units wrote; positions of the gradient.
+                // SAFETY: rows of partial sums that the units or the band before wrote; positions of the gradient.
                 unsafe {
-                    self.sum_partial(sums, units.clone(), |unit| {
-                        self.partial(slot, unit + d, tap).add(k * plan.band.stride + p)
-                    });
-                    target.store(plan.kernels.isa, first + p, sums);
+                    let row = |row: usize| self.partial(slot, row, tap).add(k * plan.band.stride + p);
+                    if !begins {
+                        row(handed(1)).copy_to_nonoverlapping(sums.as_mut_ptr(), sums.len());
+                    }
+                    self.sum_partial(sums, units.clone(), |unit| row(unit + d - part.first_row));
+                    if ends {
+                        target.store(plan.kernels.isa, first + p, sums);
+                    } else {
+                        row(handed(0)).copy_from_nonoverlapping(sums.as_ptr(), sums.len());
+                    }
                 }
             }
         }

@@ -1,22 +1,33 @@
 //! Weights in the order in which the column gradient's micro-kernel reads them: [segment][tap block][output
-//! block][panel][output channel][column], where a column is a tap and a channel.
+//! block][panel][output channel][column], where a column is a tap and a channel. Depthwise: [tap][channel].
+//!
+//! Where the workspace has no room for all of them, each thread packs what it needs: a unit's, or, where that is too much
+//! as well, an output block's.
 
 use super::super::element::Compute;
 use super::super::kernels::HasKernels;
 use super::super::share::share;
 use crate::error::Result;
 use crate::exec::Team;
-use crate::plan::backward::BackwardPlan;
-use crate::plan::cuts::Segment;
+use crate::plan::backward::{BackwardPlan, Packing};
+use crate::plan::band::BandPart;
+use crate::plan::cuts::{COLUMNS, Segment};
 use crate::plan::tiling::MAX_CHAIN;
+use std::ops::Range;
 
+/// Output channels that are packed together: few enough for what is read of them to stay in the first-level cache.
+const OUTPUTS: usize = 8;
+/// Most columns of a segment and a block of taps, rounded up to panels.
+const MAX_COLUMNS: usize = COLUMNS + 32;
+
+/// The weights of a run.
 struct Pack<'a, T: HasKernels> {
     plan: &'a BackwardPlan<T>,
     weight: *const T,
     to: *mut T::Compute,
 }
 
-// SAFETY: segments are disjoint parts of `to`.
+// SAFETY: the parts that units pack are disjoint.
 unsafe impl<T: HasKernels> Sync for Pack<'_, T> {}
 
 /// Packs the weights of all groups.
@@ -30,96 +41,179 @@ pub unsafe fn pack<T: HasKernels>(
     to: *mut T::Compute,
     team: &Team,
 ) -> Result<()> {
+    let (job, cut) = (Pack { plan, weight, to }, &plan.channels);
     if plan.depthwise {
-        // SAFETY: the caller's promise.
-        unsafe { pack_depthwise(plan, weight, to) };
-        return Ok(());
+        return share(team, plan.workers, cut.taps, &|_, tap| {
+            // SAFETY: each unit is a tap of its own.
+            unsafe { job.tap(tap, 0..plan.packed_tap(), job.to.add(tap * plan.packed_tap())) };
+        });
     }
-    let (job, tap_blocks) = (Pack { plan, weight, to }, plan.channels.tap_blocks());
-    share(team, plan.workers, plan.channels.units() * tap_blocks, &|_, unit| {
-        for segment in plan.channels.segments(unit / tap_blocks) {
+    share(team, plan.workers, cut.units() * cut.tap_blocks(), &|_, unit| {
+        let tap_block = unit % cut.tap_blocks();
+        for segment in cut.segments(unit / cut.tap_blocks()) {
             // SAFETY: each unit has its own segments and block of taps.
-            unsafe { job.block(&segment, unit % tap_blocks) };
+            unsafe { job.block(&segment, tap_block, job.to.add(cut.packed_offset(&segment, tap_block))) };
         }
     })
 }
 
-/// Depthwise: [tap][channel], zeros behind the last channel.
-unsafe fn pack_depthwise<T: HasKernels>(plan: &BackwardPlan<T>, weight: *const T, to: *mut T::Compute) {
-    let g = &plan.problem.geometry;
-    let [so, _, si, sj, _] = plan.problem.weight.strides;
-    for tap in 0..plan.channels.taps {
-        let (i, j) = (tap as i64 / g.kernel_w, tap as i64 % g.kernel_w);
-        for channel in 0..plan.packed_tap() {
+impl<T: HasKernels> Pack<'_, T> {
+    /// Depthwise: some channels of a tap, zeros behind the last channel.
+    unsafe fn tap(&self, tap: usize, channels: Range<usize>, to: *mut T::Compute) {
+        let g = &self.plan.problem.geometry;
+        let [so, _, si, sj, _] = self.plan.problem.weight.strides.map(|stride| stride as isize);
+        let (i, j) = ((tap as i64 / g.kernel_w) as isize, (tap as i64 % g.kernel_w) as isize);
+        for (place, channel) in channels.enumerate() {
             // SAFETY: an element of the weights and of the packed ones.
             unsafe {
                 let value = if (channel as i64) < g.o {
-                    (*weight.offset((channel as i64 * so + i * si + j * sj) as isize)).to_compute()
+                    (*self.weight.offset(channel as isize * so + i * si + j * sj)).to_compute()
                 } else {
                     T::Compute::ZERO
                 };
-                to.add(tap * plan.packed_tap() + channel).write_unaligned(value);
+                to.add(place).write_unaligned(value);
             }
         }
     }
-}
 
-impl<T: HasKernels> Pack<'_, T> {
     /// One segment and block of taps.
-    unsafe fn block(&self, segment: &Segment, tap_block: usize) {
-        let (cut, width) = (&self.plan.channels, self.plan.kernels.columns);
-        let first_tap = tap_block * cut.tap_block;
-        let taps = cut.tap_block.min(cut.taps - first_tap);
-        let columns = taps * segment.channels;
-        let padded = columns.next_multiple_of(width);
-        let to = self.to.wrapping_add(cut.packed_offset(segment, tap_block));
-        for first in (0..cut.outputs).step_by(MAX_CHAIN) {
-            let outputs = MAX_CHAIN.min(cut.outputs - first);
-            for o in 0..outputs {
-                let row = Row { to: to.wrapping_add(first * padded + o * width), panel: outputs * width, width };
-                for t in 0..taps {
-                    // SAFETY: a tap of an output channel; its columns are in the panels.
-                    unsafe { self.tap(segment, first + o, first_tap + t, row, t * segment.channels) };
-                }
-                // SAFETY: the rest of the last panel.
-                (columns..padded).for_each(|column| unsafe { row.write(column, T::Compute::ZERO) });
+    unsafe fn block(&self, segment: &Segment, tap_block: usize, to: *mut T::Compute) {
+        let cut = &self.plan.channels;
+        let width = cut.panels_of(segment, tap_block) * self.plan.kernels.columns;
+        // SAFETY: blocks of outputs follow each other in the block.
+        unsafe {
+            for first in (0..cut.outputs).step_by(MAX_CHAIN) {
+                let outputs = MAX_CHAIN.min(cut.outputs - first);
+                self.outputs(segment, tap_block, first..first + outputs, to.add(first * width));
+            }
+            // The rest of a short block, so that equal weights are packed to equal bytes.
+            for rest in cut.outputs * width..cut.packed_block() {
+                to.add(rest).write_unaligned(T::Compute::ZERO);
             }
         }
-        // The rest of a short block, so that equal weights are packed to equal bytes.
-        for rest in cut.outputs * padded..cut.packed_block() {
-            // SAFETY: within the block.
-            unsafe { to.add(rest).write_unaligned(T::Compute::ZERO) };
+    }
+
+    /// A block of output channels of one segment and block of taps.
+    unsafe fn outputs(&self, segment: &Segment, tap_block: usize, outputs: Range<usize>, to: *mut T::Compute) {
+        let (cut, width) = (&self.plan.channels, self.plan.kernels.columns);
+        let mut columns = [None; MAX_COLUMNS];
+        let columns = &mut columns[..cut.panels_of(segment, tap_block) * width];
+        self.place_columns(segment, tap_block, columns);
+        for first in outputs.clone().step_by(OUTPUTS) {
+            for (panel, columns) in columns.chunks_exact(width).enumerate() {
+                for o in first..outputs.end.min(first + OUTPUTS) {
+                    let output = (segment.group * cut.outputs + o) as isize;
+                    // SAFETY: an output channel, and the columns of the segment: elements of the weights; a row of a panel.
+                    unsafe {
+                        let from = self.weight.offset(output * self.plan.problem.weight.strides[0] as isize);
+                        let to = to.add((panel * outputs.len() + o - outputs.start) * width);
+                        for (k, column) in columns.iter().enumerate() {
+                            let value = column.map_or(T::Compute::ZERO, |at| (*from.offset(at)).to_compute());
+                            to.add(k).write_unaligned(value);
+                        }
+                    }
+                }
+            }
         }
     }
 
-    /// The channels of a segment, for one output channel and tap, to the columns from `column` on.
-    unsafe fn tap(&self, segment: &Segment, output: usize, tap: usize, row: Row<T::Compute>, column: usize) {
-        let g = &self.plan.problem.geometry;
-        let channel = segment.first_channel as i64 % g.channels_per_group();
-        let (i, j) = (tap as i64 / g.kernel_w, tap as i64 % g.kernel_w);
-        let o = (segment.group * self.plan.channels.outputs + output) as i64;
-        let [so, sc, si, sj, _] = self.plan.problem.weight.strides;
-        let from = self.weight.wrapping_offset((o * so + channel * sc + i * si + j * sj) as isize);
-        for c in 0..segment.channels {
-            // SAFETY: an element of the weights, and the caller's promise.
-            unsafe { row.write(column + c, (*from.offset(c as isize * sc as isize)).to_compute()) };
-        }
+    /// Where the columns of a segment and block of taps are in the weights of an output channel.
+    fn place_columns(&self, segment: &Segment, tap_block: usize, to: &mut [Option<isize>]) {
+        let (g, cut) = (&self.plan.problem.geometry, &self.plan.channels);
+        let [_, sc, si, sj, _] = self.plan.problem.weight.strides.map(|stride| stride as isize);
+        let channel = (segment.first_channel % g.channels_per_group() as usize) as isize;
+        let taps = cut.taps_of(tap_block).flat_map(|tap| {
+            let (i, j) = ((tap as i64 / g.kernel_w) as isize, (tap as i64 % g.kernel_w) as isize);
+            (channel..channel + segment.channels as isize).map(move |channel| channel * sc + i * si + j * sj)
+        });
+        to.iter_mut().zip(taps).for_each(|(to, at)| *to = Some(at));
     }
 }
 
-/// One output channel of a block: columns in panels.
-#[derive(Clone, Copy)]
-struct Row<C> {
-    to: *mut C,
-    /// Elements from panel to panel.
-    panel: usize,
-    width: usize,
+/// The weights as one thread reads them for a unit.
+pub(super) struct UnitWeights<'a, T: HasKernels> {
+    pack: Pack<'a, T>,
+    /// All packed weights, NULL where this thread packs them.
+    all: *const T::Compute,
+    /// The first segment and block of taps that this thread has packed.
+    first_segment: usize,
+    first_tap_block: usize,
+    tap_blocks: usize,
 }
 
-impl<C> Row<C> {
-    #[inline(always)]
-    unsafe fn write(&self, column: usize, value: C) {
-        // SAFETY: the caller's promise: the row has the column.
-        unsafe { self.to.add(column / self.width * self.panel + column % self.width).write_unaligned(value) };
+impl<'a, T: HasKernels> UnitWeights<'a, T> {
+    /// `all`: NULL, or all packed weights. `scratch`: this thread's.
+    pub fn new(plan: &'a BackwardPlan<T>, weight: *const T, all: *const T::Compute, scratch: *mut u8) -> Self {
+        let to = scratch.wrapping_add(plan.scratch.packed).cast();
+        Self { pack: Pack { plan, weight, to }, all, first_segment: 0, first_tap_block: 0, tap_blocks: 0 }
+    }
+
+    /// Turns to a unit and the taps of a band.
+    ///
+    /// # Safety
+    ///
+    /// Unit and taps exist; weights and scratch are the plan's.
+    pub unsafe fn turn_to(&mut self, unit: usize, part: &BandPart) {
+        let (plan, cut) = (self.pack.plan, &self.pack.plan.channels);
+        if !self.all.is_null() || plan.packing != Packing::Unit {
+            return;
+        }
+        self.first_tap_block = part.first_tap / cut.tap_block;
+        self.tap_blocks = part.taps.div_ceil(cut.tap_block);
+        for (i, segment) in cut.segments(unit).enumerate() {
+            if i == 0 {
+                self.first_segment = segment.number;
+            }
+            for tap_block in self.first_tap_block..self.first_tap_block + self.tap_blocks {
+                // SAFETY: the scratch has room for the unit.
+                unsafe { self.pack.block(&segment, tap_block, self.of_unit(&segment, tap_block)) };
+            }
+        }
+    }
+
+    unsafe fn of_unit(&self, segment: &Segment, tap_block: usize) -> *mut T::Compute {
+        let number = (segment.number - self.first_segment) * self.tap_blocks + tap_block - self.first_tap_block;
+        // SAFETY: the scratch has room for the unit.
+        unsafe { self.pack.to.add(number * self.pack.plan.channels.packed_block()) }
+    }
+
+    /// The weights of at most MAX_CHAIN output channels of a segment and block of taps, panel by panel. Valid until the next
+    /// call.
+    ///
+    /// # Safety
+    ///
+    /// The segment is of the unit, the block of taps of the band, the output channels are a block.
+    pub unsafe fn outputs(&self, segment: &Segment, tap_block: usize, outputs: Range<usize>) -> *const T::Compute {
+        let (plan, cut) = (self.pack.plan, &self.pack.plan.channels);
+        let first = outputs.start * cut.panels_of(segment, tap_block) * plan.kernels.columns;
+        // SAFETY: the caller's promise; the scratch has room for a block.
+        unsafe {
+            if !self.all.is_null() {
+                self.all.add(cut.packed_offset(segment, tap_block) + first)
+            } else if plan.packing == Packing::Unit {
+                self.of_unit(segment, tap_block).add(first)
+            } else {
+                self.pack.outputs(segment, tap_block, outputs, self.pack.to);
+                self.pack.to
+            }
+        }
+    }
+
+    /// Depthwise: the weights of a tap from a segment's first channel on, whole panels. Valid until the next call.
+    ///
+    /// # Safety
+    ///
+    /// Segment and tap exist.
+    pub unsafe fn tap(&self, segment: &Segment, tap: usize) -> *const T::Compute {
+        let plan = self.pack.plan;
+        // SAFETY: the caller's promise; the scratch has room for a segment's channels.
+        unsafe {
+            if !self.all.is_null() {
+                return self.all.add(tap * plan.packed_tap() + segment.first_channel);
+            }
+            let end = segment.first_channel + segment.channels.next_multiple_of(plan.kernels.columns);
+            self.pack.tap(tap, segment.first_channel..end, self.pack.to);
+            self.pack.to
+        }
     }
 }

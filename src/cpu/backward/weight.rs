@@ -13,6 +13,7 @@ use crate::cpu::element::Compute;
 use crate::error::Result;
 use crate::exec::Team;
 use crate::plan::tiling::MAX_CHAIN;
+use std::ops::Range;
 use std::ptr::null;
 
 /// A unit's rows and columns.
@@ -25,12 +26,18 @@ struct Unit {
 
 impl<T: HasKernels> Run<'_, T> {
     /// Adds some images' part to the accumulators.
-    pub(super) unsafe fn add_to_weight(&self, first: usize, images: usize, team: &Team) -> Result<()> {
-        share(team, self.plan.workers, self.plan.weight.units(), &|worker, number| {
+    pub(super) unsafe fn add_to_weight(
+        &self,
+        first: usize,
+        images: usize,
+        units: &Range<usize>,
+        team: &Team,
+    ) -> Result<()> {
+        share(team, self.plan.workers, units.len(), &|worker, unit| {
             // SAFETY: each unit has its own accumulators.
             unsafe {
                 let mut worker = Worker::new(self, worker);
-                let unit = self.weight_unit(number);
+                let unit = self.weight_unit(units.start + unit);
                 (0..images).for_each(|slot| worker.image(&unit, first + slot, slot));
             }
         })
@@ -62,24 +69,24 @@ impl<T: HasKernels> Run<'_, T> {
         }
     }
 
-    /// A unit's accumulators.
+    /// A unit's accumulators; those of a band are kept at a time.
     unsafe fn weight_acc(&self, level: usize, number: usize) -> *mut T::Compute {
         let cut = &self.plan.weight;
         // SAFETY: level and unit exist.
         unsafe {
             let all = self.workspace.add(self.plan.workspace.grad_weight).cast::<T::Compute>();
-            all.add(level * cut.level_len() + number * cut.unit_len())
+            all.add((number % self.plan.weight_band * cut.levels + level) * cut.unit_len())
         }
     }
 
-    /// Writes grad_weight, if it is wanted; 0 where there was no image.
-    pub(super) unsafe fn finish_weight(&self, team: &Team) -> Result<()> {
+    /// Writes some units of grad_weight, if it is wanted; 0 where there was no image.
+    pub(super) unsafe fn finish_weight(&self, units: &Range<usize>, team: &Team) -> Result<()> {
         if self.tensors.grad_weight.is_null() {
             return Ok(());
         }
-        share(team, self.plan.workers, self.plan.weight.units(), &|_, number| {
+        share(team, self.plan.workers, units.len(), &|_, unit| {
             // SAFETY: each unit has its own elements.
-            unsafe { self.write_weight(&self.weight_unit(number)) };
+            unsafe { self.write_weight(&self.weight_unit(units.start + unit)) };
         })
     }
 
