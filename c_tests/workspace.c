@@ -77,45 +77,77 @@ static void runs(const fixture *f, int32_t num_threads) {
     free(expected);
 }
 
-/* Bytes of workspace; without the caller's packed weights a run packs them there, so their size is told as well. */
-static size_t size_for(const dcn_context *context, int64_t n, int64_t c, int64_t h, int64_t w, int64_t o,
-                       size_t *packed) {
-    fixture f = fixture_new(1, 1, 1, 1, 1, 1);
-    dcn_problem p = f.problem;
-    p.x = desc4(n, c, h, w);
-    p.offset = desc4(n, 18, h, w);
-    p.mask = desc4(n, 9, h, w);
-    p.weight = desc4(o, c, 3, 3);
-    p.bias = desc1(o);
-    p.y = desc4(n, o, h, w);
+typedef struct shape {
+    const char *name;
+    int64_t c, h, w, o, kernel, groups, deformable_groups;
+} shape;
+
+static const shape shapes[] = {
+    {"the published size", 64, 100, 200, 64, 3, 1, 1},
+    {"512 channels", 512, 29, 50, 512, 3, 1, 1},
+    {"one pixel", 1, 4, 4, 1, 3, 1, 1},
+    {"a large image", 3, 1000, 1000, 8, 3, 1, 1},
+    {"2048 channels", 2048, 8, 8, 2048, 3, 1, 1},
+    {"2000 channels", 2000, 25, 42, 2000, 3, 1, 4},
+    {"many channels", 1 << 20, 3, 3, 16, 3, 1, 1},
+    {"many outputs", 4, 6, 7, 1 << 20, 3, 1, 1},
+    {"depthwise", 256, 56, 56, 256, 3, 256, 1},
+    {"depthwise, many channels", 1 << 18, 8, 8, 1 << 18, 3, 1 << 18, 1},
+    {"many groups", 1 << 17, 8, 8, 1 << 16, 3, 1 << 16, 1},
+    {"many groups of one tap", 1 << 17, 2, 2, 1 << 18, 1, 1 << 17, 1},
+    {"many deformable groups", 1 << 16, 4, 4, 64, 3, 1, 1 << 16},
+    {"a kernel of 51 x 51", 256, 60, 60, 256, 51, 1, 1},
+    {"the largest kernel", 2, 2, 2, 2, 1 << 15, 1, 1},
+};
+
+static dcn_plan *plan_for(const dcn_context *context, int64_t n, const shape *s, dcn_dtype dtype) {
+    int64_t taps = s->kernel * s->kernel, before = s->kernel / 2, after = (s->kernel - 1) / 2;
+    dcn_problem p;
+    memset(&p, 0, sizeof p);
+    p.struct_size = sizeof p;
+    p.groups = s->groups;
+    p.deformable_groups = s->deformable_groups;
+    p.pad_top = p.pad_left = before;
+    p.pad_bottom = p.pad_right = after;
+    p.x = desc4(n, s->c, s->h, s->w);
+    p.offset = desc4(n, 2 * s->deformable_groups * taps, s->h, s->w);
+    p.mask = desc4(n, s->deformable_groups * taps, s->h, s->w);
+    p.weight = desc4(s->o, s->c / s->groups, s->kernel, s->kernel);
+    p.bias = desc1(s->o);
+    p.x.dtype = p.offset.dtype = p.mask.dtype = p.weight.dtype = p.bias.dtype = dtype;
     dcn_plan *plan = NULL;
-    size_t bytes = 0;
     CHECK_OK(dcn_plan_create(context, &p, &plan));
-    CHECK_OK(dcn_plan_workspace_size(plan, DCN_PASS_FORWARD, &bytes));
-    CHECK_OK(dcn_plan_packed_weight_size(plan, DCN_PASS_FORWARD, packed));
+    return plan;
+}
+
+static size_t size_for(const dcn_context *context, int64_t n, const shape *s, dcn_dtype dtype, dcn_pass pass) {
+    dcn_plan *plan = plan_for(context, n, s, dtype);
+    size_t bytes = 0;
+    CHECK_OK(dcn_plan_workspace_size(plan, pass, &bytes));
     dcn_plan_destroy(plan);
-    fixture_free(&f);
     return bytes;
 }
 
-/* At most 8 MiB a thread, a copy of x for each image in flight and the packed weights; it does not grow with N, once there
-   is work for all threads. */
-static void bound(int32_t num_threads) {
-    static const int64_t shapes[][4] = {
-        {64, 100, 200, 64}, {512, 29, 50, 512}, {1, 4, 4, 1}, {3, 1000, 1000, 8}, {2048, 8, 8, 2048}, {8192, 3, 3, 16}};
+/* At most 8 MiB a thread and a copy of x for each image in flight; backward its gradient as well, and two copies of
+   grad_weight. It does not grow with N, once there is work for all threads. */
+static void bound(int32_t num_threads, dcn_dtype dtype, dcn_pass pass) {
     dcn_context_config config = config_default();
     config.num_threads = num_threads;
     dcn_context *context = NULL;
     CHECK_OK(dcn_context_create(&config, &context));
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        const int64_t *s = shapes[i];
-        size_t threads = (size_t)num_threads, image = (size_t)(s[0] * s[1] * s[2]) * sizeof(float);
-        size_t packed = 0, many = size_for(context, 100000, s[0], s[1], s[2], s[3], &packed);
-        printf("%d threads, C %d, H %d, W %d, O %d: %zu bytes\n", (int)num_threads, (int)s[0], (int)s[1], (int)s[2],
-               (int)s[3], many);
-        CHECK(many <= threads * ((size_t)8 * 1024 * 1024 + image) + packed);
-        CHECK(many == size_for(context, 10000000, s[0], s[1], s[2], s[3], &packed));
-        CHECK(size_for(context, 1, s[0], s[1], s[2], s[3], &packed) <= many);
+        const shape *s = shapes + i;
+        size_t element = dtype == DCN_F64 ? sizeof(double) : sizeof(float), threads = (size_t)num_threads;
+        size_t image = (size_t)(s->c * s->h * s->w) * element;
+        size_t weights = (size_t)(s->o * (s->c / s->groups) * s->kernel * s->kernel) * element;
+        size_t forward = threads * ((size_t)8 * 1024 * 1024 + image);
+        size_t allowed = pass == DCN_PASS_FORWARD ? forward : forward + threads * image + 2 * weights;
+        size_t many = size_for(context, 10000, s, dtype, pass);
+        printf("%d threads, pass %d, type %d, %s: %zu bytes of %zu\n", (int)num_threads, (int)pass, (int)dtype, s->name,
+               many, allowed);
+        CHECK(many <= allowed);
+        CHECK(many == size_for(context, 1000000, s, dtype, pass));
+        CHECK(size_for(context, 1, s, dtype, pass) <= (pass == DCN_PASS_FORWARD ? many : allowed));
     }
     dcn_context_destroy(context);
 }
@@ -126,8 +158,13 @@ int main(void) {
     runs(&small, 3);
     runs(&large, 1);
     runs(&large, 3);
-    bound(1);
-    bound(4);
+    for (int32_t threads = 1; threads <= 16; threads *= 4) {
+        bound(threads, DCN_F32, DCN_PASS_FORWARD);
+        bound(threads, DCN_F64, DCN_PASS_FORWARD);
+        bound(threads, DCN_BF16, DCN_PASS_FORWARD);
+        bound(threads, DCN_F32, DCN_PASS_BACKWARD);
+        bound(threads, DCN_F64, DCN_PASS_BACKWARD);
+    }
     fixture_free(&small);
     fixture_free(&large);
     return 0;

@@ -18,6 +18,8 @@ pub struct Band {
     pub units: usize,
     /// Rows of partial sums of the units.
     pub rows: usize,
+    /// Rows behind those for what one band of units hands to the next.
+    handed_rows: usize,
     /// Elements of one row of partial sums.
     pub stride: usize,
     /// Of a tile.
@@ -42,17 +44,18 @@ pub struct BandPart {
 impl Band {
     /// `size`: bytes of an element of the sums.
     pub fn new(channels: &ChannelCut, all_tiles: usize, positions: usize, size: usize) -> Self {
-        let bytes = |units: usize, taps: usize, positions: usize| {
-            (channels.rows(units) * 3).saturating_mul(size).saturating_mul(taps * positions)
-        };
-        let fits = |&units: &usize| bytes(units, channels.tap_block, positions + PADDING) <= PARTIAL_BYTES;
+        // Positions that so many units and taps have room for.
+        let room = |units: usize, taps: usize| PARTIAL_BYTES / (channels.rows(units) * 3).saturating_mul(taps * size);
+        let stride = positions + PADDING;
+        let fits = |&units: &usize| room(units, channels.tap_block) >= stride;
         let halves = |&units: &usize| (units > 1).then(|| units.div_ceil(2));
         let units = successors(Some(channels.units()), halves).find(fits).unwrap_or(1);
-        let tap_blocks = PARTIAL_BYTES / bytes(units, channels.tap_block, positions);
+        let tap_blocks = room(units, channels.tap_block) / stride;
         let taps = tap_blocks.clamp(1, channels.tap_blocks()) * channels.tap_block;
         let taps = taps.min(channels.taps);
-        let tiles = PARTIAL_BYTES / bytes(units, taps, positions);
-        let band = Self { taps, tiles: 0, units, rows: channels.rows(units), stride: 0, positions };
+        let tiles = room(units, taps).saturating_sub(PADDING) / positions;
+        let handed_rows = if units < channels.units() { 2 } else { 0 };
+        let band = Self { taps, tiles: 0, units, rows: channels.rows(units), handed_rows, stride: 0, positions };
         band.with_tiles(tiles.clamp(1, all_tiles))
     }
 
@@ -60,9 +63,9 @@ impl Band {
         Self { tiles, stride: tiles * self.positions + PADDING, ..self }
     }
 
-    /// Elements of the partial sums of one image: the rows, and two rows for what one band of units hands to the next.
+    /// Elements of the partial sums of one image.
     pub fn partial_len(&self) -> usize {
-        ((self.rows + 2) * 3).saturating_mul(self.taps * self.stride)
+        ((self.rows + self.handed_rows) * 3).saturating_mul(self.taps * self.stride)
     }
 
     /// All bands of an image, in order.
