@@ -35,9 +35,11 @@ static void *workspace(const dcn_plan *plan, dcn_pass pass, size_t *bytes, enum 
     return guarded(*bytes, end);
 }
 
-/* N, C, H, W, O, D, G: tails of every vector, one panel and more, groups, depthwise. */
-static const int64_t shapes[][7] = {{1, 1, 1, 1, 1, 1, 1},    {2, 3, 5, 7, 5, 3, 1},    {1, 16, 9, 11, 33, 2, 1},
-                                    {2, 17, 6, 13, 31, 1, 1}, {1, 12, 8, 12, 18, 4, 3}, {2, 35, 7, 14, 35, 5, 35}};
+/* N, C, H, W, O, D, G: tails of every vector, one panel and more, groups, depthwise; then weights that are packed a part at a
+   time, block by block forward, and by output channels backward. */
+static const int64_t shapes[][7] = {{1, 1, 1, 1, 1, 1, 1},    {2, 3, 5, 7, 5, 3, 1},     {1, 16, 9, 11, 33, 2, 1},
+                                    {2, 17, 6, 13, 31, 1, 1}, {1, 12, 8, 12, 18, 4, 3},  {2, 35, 7, 14, 35, 5, 35},
+                                    {1, 530, 2, 2, 540, 1, 1}, {1, 60000, 1, 1, 2, 1, 1}, {1, 16, 1, 1, 14000, 1, 1}};
 
 static void run(const char *isa, const int64_t s[7], enum end end) {
     fixture f = fixture_new(s[0], s[1], s[2], s[3], s[4], s[5]);
