@@ -46,13 +46,13 @@ static void many_outputs(const dcn_context *context, int64_t outputs) {
     refuse(context, &p);
 }
 
-/* As many rows of partial sums as a product that wraps to 0 takes. */
+/* Copies of an image and of its gradient that fit 64 bits each, but not together. */
 static void many_deformable_groups(const dcn_context *context) {
     int64_t groups = 283796062672454641;
     dcn_problem p = problem_for(DCN_PASS_BACKWARD);
     p.deformable_groups = groups;
-    p.x = repeated(1, groups, 1, 1);
-    p.offset = repeated(1, 2 * groups, 1, 1);
+    p.x = repeated(1, groups, 2, 2);
+    p.offset = repeated(1, 2 * groups, 2, 2);
     p.weight = repeated(1, groups, 1, 1);
     refuse(context, &p);
 }

@@ -38,19 +38,19 @@ fn many_groups() -> Case {
 
 /// No panel fits.
 fn large_kernel() -> Case {
-    Case { c: 2304, o: 3, kernel: [11, 11], h: 11, w: 12, ..one_position() }
+    Case { c: 4608, o: 3, kernel: [11, 11], h: 11, w: 12, ..one_position() }
 }
 
 /// No unit of channels fits; the second has several blocks of taps.
 fn many_outputs() -> [Case; 2] {
-    let few_taps = Case { c: 16, o: 14_000, ..one_position() };
+    let few_taps = Case { c: 16, o: 15_000, ..one_position() };
     let many_taps = Case { c: 16, o: 3_000, kernel: [7, 7], h: 7, w: 8, ..one_position() };
     [few_taps, many_taps]
 }
 
 /// Deformable groups that bands of units of channels cut through.
 fn depthwise() -> Case {
-    let c = 3 * 76_803;
+    let c = 3 * 78_003;
     let (pad_before, pad_after) = ([1, 1], [1, 1]);
     Case { c, o: c, groups: c, deformable_groups: 3, h: 1, w: 2, pad_before, pad_after, ..one_position() }
 }
@@ -148,7 +148,7 @@ fn the_workspace_is_smaller_than_the_packed_weights() {
     let only = |pass: dcn_pass| vec![pass];
     let cases = [
         (many_channels(), both.to_vec()),
-        (many_groups(), both.to_vec()),
+        (many_groups(), only(DCN_PASS_FORWARD)),
         (large_kernel(), only(DCN_PASS_FORWARD)),
         (depthwise(), both.to_vec()),
     ];
