@@ -69,11 +69,11 @@ def workspaces(library):
 
 
 def _bound(case, direction, threads):
-    """8 MiB a thread, the packed weights, and a copy of x for each image in flight; backward as much again for the
+    """8 MiB a thread, and a copy of x for each image in flight; backward as much again for the
     gradient of x, and two copies of grad_weight."""
     shapes = case.shapes()
     size = (lambda name: 4 * int(np.prod(shapes[name])))
     in_flight = min(threads, case.x[0])
-    weights = size("weight") + 2 * size("weight") * (direction == "backward")
+    weights = 2 * size("weight") * (direction == "backward")
     images = in_flight * size("x") // case.x[0] * (2 if direction == "backward" else 1)
     return threads * (8 << 20) + weights + images

@@ -553,7 +553,7 @@ void dcn_plan_destroy(struct dcn_plan *plan);
 /// `plan` must be NULL or a live handle; `out` NULL or a dcn_plan_info.
 dcn_status dcn_plan_get_info(const struct dcn_plan *plan, struct dcn_plan_info *out);
 
-/// Bytes of workspace that one run of a pass needs; 0 if none.
+/// Bytes of workspace that one run of a pass needs, with packed weights or without; 0 if none.
 ///
 /// Errors: DCN_ERROR_NULL_POINTER, DCN_ERROR_INVALID_ARGUMENT (unknown pass), DCN_ERROR_UNSUPPORTED (a pass the plan was
 /// not made for).

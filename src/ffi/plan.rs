@@ -130,7 +130,7 @@ pub unsafe extern "C" fn dcn_plan_get_info(plan: *const dcn_plan, out: *mut dcn_
     guard(|| unsafe { sized::write(&borrow(plan)?.info(), out, "out") })
 }
 
-/// Bytes of workspace that one run of a pass needs; 0 if none.
+/// Bytes of workspace that one run of a pass needs, with packed weights or without; 0 if none.
 ///
 /// Errors: DCN_ERROR_NULL_POINTER, DCN_ERROR_INVALID_ARGUMENT (unknown pass), DCN_ERROR_UNSUPPORTED (a pass the plan was
 /// not made for).
