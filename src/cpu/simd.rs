@@ -65,6 +65,9 @@ pub trait Simd: Copy {
     /// Stores the addresses of the LANES pixels numbered from `index` on.
     unsafe fn store_addresses(index: *const i32, pixels: &PixelAddresses, to: *mut usize);
 
+    /// LANES groups of four neighbours: the first of each group, the second, and so on.
+    unsafe fn load_fours(from: *const Self::Scalar) -> [Self; 4];
+
     /// The sum of the lanes of each vector, always in the same order.
     unsafe fn sums(vectors: [Self; 4]) -> [Self::Scalar; 4];
     /// Transposes the square of the first LANES vectors of `block`, in registers.

@@ -28,7 +28,7 @@ impl<T: Value> Tile<T> {
     fn run(&self, kernels: &Kernels<T>, [wants_dots, wants_grad]: [bool; 2]) -> [Operand<T>; 2] {
         let (place, channels) = (self.place, self.gcol.columns);
         let grad_image = self.held.map(place, |value| value);
-        let dots = Operand::new([4, self.positions], self.corners.index.stride, place);
+        let dots = Operand::new([self.positions, 4], 4, place);
         let outside = Operand::new([1, channels], channels, place).filled(|_, _| T::from_f64(1.0));
         let null = std::ptr::null_mut();
         let args = CornerGradientsArgs {
@@ -51,7 +51,7 @@ impl<T: Value> Tile<T> {
         let is_inside = |corner, p| self.corners.index.get(corner, p) >= 0;
         let zero = T::from_f64(0.0);
         let inside = Operand::new([4, self.positions], self.positions, place);
-        [inside.filled(|k, p| if wants_dots && is_inside(k, p) { dots.get(k, p) } else { zero }), grad_image]
+        [inside.filled(|k, p| if wants_dots && is_inside(k, p) { dots.get(p, k) } else { zero }), grad_image]
     }
 }
 
@@ -93,7 +93,7 @@ pub fn offset_gradients<T: Value>(trial: &mut Trial<T>) {
     // Some corners of a sample may be outside; behind the last position anything may be.
     let index = corners.index.filled(|_, p| if p < positions && random.one_in(4) { -1 } else { p as i32 });
     let corners = CornerArrays { index, ..corners };
-    let dots = Operand::new([4, room], stride, place).filled(|_, p| random.number(in_range[p]));
+    let dots = Operand::new([room, 4], 4, place).filled(|p, _| random.number(in_range[p]));
     let mask = Operand::new([1, room], room, place).filled(|_, p| random.number(in_range[p]));
     let held = Operand::new([3, room], to_stride, place);
     let held = if accumulate { held.filled(|_, _| random.between(-1.0, 1.0)) } else { held };

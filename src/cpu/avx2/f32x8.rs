@@ -105,6 +105,25 @@ impl Simd for F32x8 {
         }
     }
     #[inline(always)]
+    unsafe fn load_fours(from: *const f32) -> [Self; 4] {
+        unsafe {
+            // Groups i and i + 4 in the two halves of a register.
+            let halves = |i: usize| {
+                let low = _mm256_castps128_ps256(_mm_loadu_ps(from.add(4 * i)));
+                _mm256_insertf128_ps::<1>(low, _mm_loadu_ps(from.add(4 * (i + 4))))
+            };
+            let (a, b, c, d) = (halves(0), halves(1), halves(2), halves(3));
+            let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
+            let (ab_high, cd_high) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
+            [
+                Self(_mm256_shuffle_ps::<0x44>(ab, cd)),
+                Self(_mm256_shuffle_ps::<0xee>(ab, cd)),
+                Self(_mm256_shuffle_ps::<0x44>(ab_high, cd_high)),
+                Self(_mm256_shuffle_ps::<0xee>(ab_high, cd_high)),
+            ]
+        }
+    }
+    #[inline(always)]
     unsafe fn sums([a, b, c, d]: [Self; 4]) -> [f32; 4] {
         unsafe {
             let pairs = (_mm256_hadd_ps(a.0, b.0), _mm256_hadd_ps(c.0, d.0));

@@ -118,6 +118,17 @@ impl Simd for F64x4 {
         }
     }
     #[inline(always)]
+    unsafe fn load_fours(from: *const f64) -> [Self; 4] {
+        unsafe {
+            let mut block = [Self(_mm256_setzero_pd()); MAX_LANES];
+            for (i, group) in block.iter_mut().enumerate().take(4) {
+                *group = Self::load(from.add(4 * i));
+            }
+            Self::transpose(&mut block);
+            [block[0], block[1], block[2], block[3]]
+        }
+    }
+    #[inline(always)]
     unsafe fn sums([a, b, c, d]: [Self; 4]) -> [f64; 4] {
         unsafe {
             let mut sums = [0.0; 4];

@@ -104,6 +104,23 @@ impl Simd for F32x16 {
         }
     }
     #[inline(always)]
+    unsafe fn load_fours(from: *const f32) -> [Self; 4] {
+        unsafe {
+            let rows = [0, 1, 2, 3].map(|i| _mm512_loadu_ps(from.add(16 * i)));
+            // Eight groups: first and second members, third and fourth ones.
+            let first = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
+            let third = _mm512_add_epi32(first, _mm512_set1_epi32(2));
+            let pick = |i: usize, which| _mm512_permutex2var_ps(rows[i], which, rows[i + 1]);
+            let (a, b) = ((pick(0, first), pick(2, first)), (pick(0, third), pick(2, third)));
+            [
+                Self(_mm512_shuffle_f32x4::<0x44>(a.0, a.1)),
+                Self(_mm512_shuffle_f32x4::<0xee>(a.0, a.1)),
+                Self(_mm512_shuffle_f32x4::<0x44>(b.0, b.1)),
+                Self(_mm512_shuffle_f32x4::<0xee>(b.0, b.1)),
+            ]
+        }
+    }
+    #[inline(always)]
     unsafe fn sums(vectors: [Self; 4]) -> [f32; 4] {
         unsafe {
             let mut halves = [_mm256_setzero_ps(); 4];

@@ -106,6 +106,23 @@ impl Simd for F64x8 {
         }
     }
     #[inline(always)]
+    unsafe fn load_fours(from: *const f64) -> [Self; 4] {
+        unsafe {
+            let rows = [0, 1, 2, 3].map(|i| _mm512_loadu_pd(from.add(8 * i)));
+            // Four groups: first and second members, third and fourth ones.
+            let first = _mm512_setr_epi64(0, 4, 8, 12, 1, 5, 9, 13);
+            let third = _mm512_add_epi64(first, _mm512_set1_epi64(2));
+            let pick = |i: usize, which| _mm512_permutex2var_pd(rows[i], which, rows[i + 1]);
+            let (a, b) = ((pick(0, first), pick(2, first)), (pick(0, third), pick(2, third)));
+            [
+                Self(_mm512_shuffle_f64x2::<0x44>(a.0, a.1)),
+                Self(_mm512_shuffle_f64x2::<0xee>(a.0, a.1)),
+                Self(_mm512_shuffle_f64x2::<0x44>(b.0, b.1)),
+                Self(_mm512_shuffle_f64x2::<0xee>(b.0, b.1)),
+            ]
+        }
+    }
+    #[inline(always)]
     unsafe fn sums(vectors: [Self; 4]) -> [f64; 4] {
         unsafe {
             let mut halves = [_mm256_setzero_pd(); 4];

@@ -47,9 +47,9 @@ impl<T: HasKernels> Run<'_, T> {
                 continue;
             };
             let target = Positions { tensor, data, n, channel, add: tensors.adds_to(bit) };
+            let mut sums = [T::Compute::ZERO; RUN];
             for p in (0..positions).step_by(RUN) {
                 let run = p..positions.min(p + RUN);
-                let mut sums = [T::Compute::ZERO; RUN];
                 let sums = &mut sums[..run.len()];
                 // SAFETY: rows of partial sums that the units or the band before wrote; positions of the gradient.
                 unsafe {
@@ -75,13 +75,19 @@ impl<T: HasKernels> Run<'_, T> {
         units: RangeInclusive<usize>,
         row: impl Fn(usize) -> *const T::Compute,
     ) {
-        for first in units.clone().step_by(MAX_CHAIN) {
-            let mut sums = [T::Compute::ZERO; RUN];
-            for unit in first..=(*units.end()).min(first + MAX_CHAIN - 1) {
-                // SAFETY: the caller's promise.
-                let row = unsafe { std::slice::from_raw_parts(row(unit), to.len()) };
-                sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value);
+        let len = to.len();
+        // SAFETY: the caller's promise.
+        let row = |unit: usize| unsafe { std::slice::from_raw_parts(row(unit), len) };
+        let sum = |to: &mut [T::Compute], first: usize| {
+            to.copy_from_slice(row(first));
+            for unit in first + 1..=(*units.end()).min(first + MAX_CHAIN - 1) {
+                to.iter_mut().zip(row(unit)).for_each(|(sum, &value)| *sum += value);
             }
+        };
+        sum(to, *units.start());
+        for first in units.clone().step_by(MAX_CHAIN).skip(1) {
+            let mut sums = [T::Compute::ZERO; RUN];
+            sum(&mut sums[..len], first);
             to.iter_mut().zip(sums).for_each(|(sum, value)| *sum += value);
         }
     }
@@ -115,6 +121,10 @@ impl<T: Element> Positions<'_, T> {
                 let mut held = [T::Compute::ZERO; RUN];
                 T::widen(isa, to, held.as_mut_ptr(), values.len());
                 values.iter_mut().zip(held).for_each(|(value, held)| *value = held + *value);
+            }
+            if T::IS_COMPUTE {
+                (0..).zip(values).for_each(|(p, value)| *to.add(p) = T::from_compute(value.canonical()));
+                return;
             }
             values.iter_mut().for_each(|value| *value = value.canonical());
             T::narrow(isa, values.as_ptr(), to, values.len());

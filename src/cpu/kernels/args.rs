@@ -111,8 +111,7 @@ pub struct CornerGradientsArgs<T> {
     pub image: *const T,
     /// Elements from pixel to pixel.
     pub pixel_stride: usize,
-    /// Four arrays with one value for each position, as far apart as those of the corners. Those of corners outside the
-    /// image are of no meaning.
+    /// The four of each position. Those of corners outside the image are of no meaning.
     pub dots: *mut T,
     /// The first of the channels in pixel 0 of grad_x, channels contiguous. NULL: grad_x is not wanted.
     pub grad_image: *mut T,
@@ -140,7 +139,7 @@ impl<T> CornerGradientsArgs<T> {
                     stride,
                 },
                 gcol: self.gcol.add(first * self.gcol_stride),
-                dots: self.dots.add(first),
+                dots: self.dots.wrapping_add(4 * first),
                 ..*self
             }
         }
@@ -152,7 +151,7 @@ pub struct OffsetGradientsArgs<T> {
     /// Positions; all arrays have room for POSITION_PADDING - 1 more.
     pub positions: usize,
     pub corners: Corners<T>,
-    /// Those of corners outside the image count as 0.
+    /// The four of each position. Those of corners outside the image count as 0.
     pub dots: *const T,
     pub mask: *const T,
     /// Three arrays, for Δy, Δx and mask, `to_stride` apart.

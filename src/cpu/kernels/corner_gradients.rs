@@ -76,9 +76,7 @@ unsafe fn positions<
                     sample.add_first(c, channels - c);
                 }
                 if DOTS {
-                    for (k, sum) in W::sums(sample.sums).into_iter().enumerate() {
-                        *a.dots.add(k * a.corners.stride + p) = sum;
-                    }
+                    a.dots.add(4 * p).cast::<[W::Scalar; 4]>().write(W::sums(sample.sums));
                 }
             }
             first += V::LANES;

@@ -15,9 +15,9 @@ pub unsafe fn offset_gradients<V: Simd>(a: &OffsetGradientsArgs<V::Scalar>) {
         let stride = a.corners.stride;
         let mut p = 0;
         while p < a.positions {
+            let dots = V::load_fours(a.dots.add(4 * p));
             // A corner outside the image counts exactly 0, also where the gradient is infinite.
-            let dot =
-                |k: usize| V::load(a.dots.add(k * stride + p)).or_zero(V::inside(a.corners.index.add(k * stride + p)));
+            let dot = |k: usize| dots[k].or_zero(V::inside(a.corners.index.add(k * stride + p)));
             let fraction = |k: usize| V::load(a.corners.fraction.add(k * stride + p));
             let (d00, d01, d10, d11) = (dot(0), dot(1), dot(2), dot(3));
             let (ly, lx, in_range) = (fraction(0), fraction(1), zero.less(fraction(2)));

@@ -111,6 +111,13 @@ impl Simd for F32x4 {
         }
     }
     #[inline(always)]
+    unsafe fn load_fours(from: *const f32) -> [Self; 4] {
+        unsafe {
+            let float32x4x4_t(a, b, c, d) = vld4q_f32(from);
+            [Self(a), Self(b), Self(c), Self(d)]
+        }
+    }
+    #[inline(always)]
     unsafe fn sums([a, b, c, d]: [Self; 4]) -> [f32; 4] {
         unsafe {
             let mut sums = [0.0; 4];

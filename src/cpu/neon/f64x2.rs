@@ -104,6 +104,13 @@ impl Simd for F64x2 {
         }
     }
     #[inline(always)]
+    unsafe fn load_fours(from: *const f64) -> [Self; 4] {
+        unsafe {
+            let float64x2x4_t(a, b, c, d) = vld4q_f64(from);
+            [Self(a), Self(b), Self(c), Self(d)]
+        }
+    }
+    #[inline(always)]
     unsafe fn sums([a, b, c, d]: [Self; 4]) -> [f64; 4] {
         unsafe {
             let mut sums = [0.0; 4];

@@ -21,7 +21,7 @@ pub unsafe fn corner_gradients<T: Compute>(a: &CornerGradientsArgs<T>) {
                     let image = a.image.add(index as usize * a.pixel_stride);
                     let mut sum = T::ZERO;
                     (0..a.channels).for_each(|c| sum += *gcol.add(c) * *image.add(c));
-                    *a.dots.add(corner * a.corners.stride + p) = sum;
+                    *a.dots.add(4 * p + corner) = sum;
                 }
                 if !a.grad_image.is_null() {
                     let weight = *a.corners.weight.add(corner * a.corners.stride + p);
@@ -42,7 +42,7 @@ pub unsafe fn offset_gradients<T: Compute>(a: &OffsetGradientsArgs<T>) {
         unsafe {
             let dot = |k: usize| match *a.corners.index.add(k * a.corners.stride + p) {
                 ..0 => T::ZERO,
-                _ => *a.dots.add(k * a.corners.stride + p),
+                _ => *a.dots.add(4 * p + k),
             };
             let fraction = |k: usize| *a.corners.fraction.add(k * a.corners.stride + p);
             let (ly, lx, in_range) = (fraction(0), fraction(1), T::ZERO < fraction(2));
