@@ -16,6 +16,9 @@ use crate::problem::Problem;
 const ROW_PADDING: usize = 16;
 /// Output channels whose part of grad_y is copied at a time.
 const OUTPUT_BLOCK: usize = 512;
+/// Units of channels that a batch is cut into at least, where it has the work: for as many threads.
+const UNITS: u64 = 4;
+const UNIT_WORK: u64 = 32_000_000;
 /// Below this many operations a run stays on the calling thread.
 const PARALLEL_WORK: u64 = 10_000_000;
 
@@ -94,7 +97,7 @@ impl<T: HasKernels> BackwardPlan<T> {
         let g = &problem.geometry;
         let size = size_of::<T::Compute>();
         let threads = if problem.forward_flops() < PARALLEL_WORK { 1 } else { threads };
-        let channels = ChannelCut::new(g, kernels.columns);
+        let channels = ChannelCut::new(g, kernels.columns, units_of(problem.forward_flops()));
         let positions = (96 * size_of::<f32>() / size).min((g.positions() as usize).next_multiple_of(16));
         let band = Band::new(&channels, (g.positions() as usize).div_ceil(positions), positions, size);
         let weight = WeightCut::new(g, kernels.columns, channels.block, threads);
@@ -279,6 +282,10 @@ impl<T: HasKernels> BackwardPlan<T> {
             size: arena.size() + LINE - 1,
         })
     }
+}
+
+fn units_of(work: u64) -> usize {
+    (work / UNIT_WORK).clamp(1, UNITS) as usize
 }
 
 /// Elements from row to row of a tile with rows of so many.

@@ -53,10 +53,11 @@ pub struct ChannelCut {
 }
 
 impl ChannelCut {
-    pub fn new(g: &Geometry, columns: usize) -> Self {
+    /// Units are as large as they may be with so many in the whole batch.
+    pub fn new(g: &Geometry, columns: usize, units: usize) -> Self {
         let g = &across_groups(g);
         let (taps, per_group) = (g.taps() as usize, g.channels_per_group() as usize);
-        let target = ((g.c as usize).saturating_mul(g.n.max(1) as usize) / 4).next_multiple_of(16).clamp(16, 64);
+        let target = ((g.c as usize).saturating_mul(g.n.max(1) as usize) / units).next_multiple_of(16).clamp(16, 64);
         let block = even_block(per_group, target, 16);
         let mut cut = Self {
             taps,

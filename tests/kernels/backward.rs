@@ -80,7 +80,7 @@ pub fn offset_gradients<T: Value>(trial: &mut Trial<T>) {
     let room = positions + POSITION_PADDING - 1;
     let accumulate = trial.random.one_in(2);
     let corners = CornerArrays::new(trial, room);
-    let (stride, to_stride) = (corners.index.stride, trial.stride(room));
+    let to_stride = trial.stride(room);
     let random = &mut trial.random;
     // ly and lx, then 1 where the sample is in range; the other factors may be anything where it is not.
     let in_range: Vec<bool> = (0..room).map(|p| p < positions && !random.one_in(4)).collect();
