@@ -57,7 +57,7 @@ impl<T: HasKernels> Run<'_, T> {
                     if !begins {
                         row(handed(1)).copy_to_nonoverlapping(sums.as_mut_ptr(), sums.len());
                     }
-                    self.sum_partial(sums, units.clone(), |unit| row(unit + d - part.first_row));
+                    self.sum_partial(sums, begins, units.clone(), |unit| row(unit + d - part.first_row));
                     if ends {
                         target.store(plan.kernels.isa, first + p, sums);
                     } else {
@@ -68,27 +68,32 @@ impl<T: HasKernels> Run<'_, T> {
         }
     }
 
-    /// Adds up what `row` has of each unit, in order.
+    /// Adds up what `row` has of each unit, in order: to what is in `to`, or `from_zero`.
     unsafe fn sum_partial(
         &self,
         to: &mut [T::Compute],
+        mut from_zero: bool,
         units: RangeInclusive<usize>,
         row: impl Fn(usize) -> *const T::Compute,
     ) {
         let len = to.len();
         // SAFETY: the caller's promise.
         let row = |unit: usize| unsafe { std::slice::from_raw_parts(row(unit), len) };
-        let sum = |to: &mut [T::Compute], first: usize| {
+        let chain = |to: &mut [T::Compute], first: usize| {
             to.copy_from_slice(row(first));
             for unit in first + 1..=(*units.end()).min(first + MAX_CHAIN - 1) {
                 to.iter_mut().zip(row(unit)).for_each(|(sum, &value)| *sum += value);
             }
         };
-        sum(to, *units.start());
-        for first in units.clone().step_by(MAX_CHAIN).skip(1) {
-            let mut sums = [T::Compute::ZERO; RUN];
-            sum(&mut sums[..len], first);
-            to.iter_mut().zip(sums).for_each(|(sum, value)| *sum += value);
+        for first in units.clone().step_by(MAX_CHAIN) {
+            if from_zero {
+                chain(to, first);
+                from_zero = false;
+            } else {
+                let mut sums = [T::Compute::ZERO; RUN];
+                chain(&mut sums[..len], first);
+                to.iter_mut().zip(sums).for_each(|(sum, value)| *sum += value);
+            }
         }
     }
 }
