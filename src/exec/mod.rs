@@ -4,6 +4,7 @@
 //! - [`job`]: the tasks of one phase: each in the standard floating-point state, its panics kept inside;
 //! - [`host`] and [`handle`]: the host's executor, and what it is given in place of a pointer;
 //! - [`pool`], [`thread`] and [`fork`]: the context's own threads, and starting anew in a child process;
+//! - [`seats`]: a processor of its own for each of them;
 //! - [`float`]: the floating-point state.
 
 mod float;
@@ -12,6 +13,7 @@ mod handle;
 mod host;
 mod job;
 mod pool;
+mod seats;
 mod thread;
 mod thread_count;
 
@@ -21,6 +23,7 @@ use float::Standard;
 use host::Host;
 use job::Job;
 use pool::Pool;
+use seats::Seats;
 use std::marker::PhantomData;
 
 /// Who does the work of a context's calls.
@@ -108,7 +111,7 @@ impl<'a> Team<'a> {
         match self.members {
             Members::Caller => job.run_all(),
             Members::Host { host, caller } => host.run(&job, caller)?,
-            Members::Pool(_) => pool::run_on_workers(&job, 0..n),
+            Members::Pool(_) => pool::run_on_workers(&job, &Seats::new(), 0..n),
         }
         job.finish()
     }

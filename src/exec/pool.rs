@@ -2,6 +2,7 @@
 
 use super::fork;
 use super::job::Job;
+use super::seats::Seats;
 use super::thread::Thread;
 use crate::error::{Error, Result};
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -75,13 +76,17 @@ impl Drop for Call<'_> {
 }
 
 /// Runs the tasks of `range` on the pool that the calling thread belongs to, by halves: nothing is allocated for it.
-pub(super) fn run_on_workers(job: &Job, range: Range<usize>) {
+pub(super) fn run_on_workers(job: &Job, seats: &Seats, range: Range<usize>) {
     match range.len() {
         0 => {}
-        1 => job.run(range.start),
+        1 => {
+            let _seat = seats.take();
+            job.run(range.start);
+        }
         n => {
             let middle = range.start + n / 2;
-            rayon::join(|| run_on_workers(job, range.start..middle), || run_on_workers(job, middle..range.end));
+            let (first, second) = (range.start..middle, middle..range.end);
+            rayon::join(|| run_on_workers(job, seats, first), || run_on_workers(job, seats, second));
         }
     }
 }
