@@ -7,6 +7,7 @@ pub mod cases;
 pub mod kinds;
 pub mod library;
 pub mod operands;
+pub mod options;
 #[path = "../peak.rs"]
 pub mod peak;
 pub mod problem;

@@ -58,6 +58,9 @@ impl Times {
 /// The FMA peaks of one type, by instruction set and number of threads.
 pub struct Peaks {
     is_f64: bool,
+    /// Measurements in a round, and how long each of them takes.
+    trials: usize,
+    duration: Duration,
     samples: Vec<Sample>,
 }
 
@@ -70,7 +73,14 @@ struct Sample {
 
 impl Peaks {
     pub fn new(is_f64: bool) -> Self {
-        Self { is_f64, samples: Vec::new() }
+        Self { is_f64, trials: PEAK_TRIALS, duration: TURN, samples: Vec::new() }
+    }
+
+    /// For calls that are timed in batches of this duration: a neighbour disturbs most of the longer measurements,
+    /// while the best of many short ones is undisturbed.
+    pub fn of_batches(is_f64: bool, duration: Duration) -> Self {
+        let trials = TURN.div_duration_f64(duration).ceil() as usize;
+        Self { is_f64, trials, duration, samples: Vec::new() }
     }
 
     /// Measures in each round, however many rows ask for it.
@@ -79,8 +89,8 @@ impl Peaks {
             return;
         }
         let Some(fma_loop) = FmaLoop::find(isa, self.is_f64) else { return };
-        for _ in 0..PEAK_TRIALS {
-            let flops_per_second = fma_loop.flops_per_second(threads, TURN);
+        for _ in 0..self.trials {
+            let flops_per_second = fma_loop.flops_per_second(threads, self.duration);
             self.samples.push(Sample { isa, threads, round, flops_per_second });
         }
     }

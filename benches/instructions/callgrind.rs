@@ -1,17 +1,13 @@
 //! This program, run under callgrind, and what callgrind found.
 
 use crate::rows::{COUNTED, Row};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
 
-/// The instructions of one run.
-pub struct Profile {
-    pub instructions: u64,
-    /// The functions that they are in.
-    pub functions: BTreeSet<String>,
-}
+/// The instructions of each function, without those of the functions that it calls.
+pub type Profile = BTreeMap<String, u64>;
 
 /// The version of valgrind, if there is one.
 pub fn version() -> Option<String> {
@@ -41,7 +37,7 @@ pub fn profile(row: &Row) -> Result<Profile, String> {
 
 /// Of callgrind's output the part that lies in `program`: which memcpy the C library takes depends on the processor.
 fn parse(text: &str, program: &Path) -> Profile {
-    let mut profile = Profile { instructions: 0, functions: BTreeSet::new() };
+    let mut profile = Profile::new();
     let (mut ours, mut function) = (false, "");
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
@@ -54,8 +50,8 @@ fn parse(text: &str, program: &Path) -> Profile {
             lines.next();
         } else if ours && line.starts_with(|first: char| first.is_ascii_digit()) {
             let cost = line.split_whitespace().nth(1).and_then(|cost| cost.parse::<u64>().ok());
-            profile.instructions += cost.expect("a line of callgrind's is a position and a cost");
-            profile.functions.insert(function.to_owned());
+            let cost = cost.expect("a line of callgrind's is a position and a cost");
+            *profile.entry(function.to_owned()).or_default() += cost;
         }
     }
     profile

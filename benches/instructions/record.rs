@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
@@ -15,13 +14,13 @@ const TOLERANCE: f64 = 0.02;
 pub struct Record {
     rustc: String,
     valgrind: String,
-    /// By the name of the row.
+    /// Of each run, by the name of the row; of each kernel in all runs.
     instructions: BTreeMap<String, u64>,
 }
 
-fn path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/instructions/counts.json")
-}
+/// From the root of the repository, where cargo and scripts/instructions.sh run this. The directory that it was compiled in
+/// may be another one, where several share a target directory.
+const PATH: &str = "benches/instructions/counts.json";
 
 /// Cargo runs its programs with the toolchain that built them.
 fn rustc() -> Result<String, String> {
@@ -36,18 +35,18 @@ impl Record {
         Ok(Self { rustc: rustc()?, valgrind, instructions: BTreeMap::new() })
     }
 
-    pub fn add(&mut self, row: String, instructions: u64) {
-        self.instructions.insert(row, instructions);
+    pub fn add(&mut self, what: String, instructions: u64) {
+        self.instructions.insert(what, instructions);
     }
 
     pub fn load() -> Result<Self, String> {
-        let text = fs::read_to_string(path()).map_err(|e| format!("{}: {e}", path().display()))?;
-        serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path().display()))
+        let text = fs::read_to_string(PATH).map_err(|e| format!("{PATH}: {e}"))?;
+        serde_json::from_str(&text).map_err(|e| format!("{PATH}: {e}"))
     }
 
     pub fn save(&self) -> Result<(), String> {
         let text = serde_json::to_string_pretty(self).expect("a record is plain data");
-        fs::write(path(), text + "\n").map_err(|e| format!("{}: {e}", path().display()))
+        fs::write(PATH, text + "\n").map_err(|e| format!("{PATH}: {e}"))
     }
 
     /// Why counts cannot be compared with those of another record, if they cannot.
@@ -57,28 +56,28 @@ impl Record {
         Some(format!("here is {here}, the committed counts are of {there}"))
     }
 
-    /// The rows that are not in both records, or that differ by more than the tolerance: a line each.
+    /// What is not in both records, or differs by more than the tolerance: a line each.
     pub fn differences(&self, committed: &Self) -> Vec<String> {
         let mut lines = Vec::new();
-        for (row, &count) in &self.instructions {
-            match committed.instructions.get(row) {
-                None => lines.push(format!("{row}: {count} instructions, not committed")),
+        for (what, &count) in &self.instructions {
+            match committed.instructions.get(what) {
+                None => lines.push(format!("{what}: {count} instructions, not committed")),
                 Some(&before) if change(count, before).abs() > TOLERANCE => {
                     let percent = 100.0 * change(count, before);
-                    lines.push(format!("{row}: {count} instructions, {percent:+.1} % of the committed {before}"));
+                    lines.push(format!("{what}: {count} instructions, {percent:+.1} % against the committed {before}"));
                 }
                 Some(_) => {}
             }
         }
-        let gone = committed.instructions.keys().filter(|row| !self.instructions.contains_key(*row));
-        lines.extend(gone.map(|row| format!("{row}: committed, but no longer a row")));
+        let gone = committed.instructions.keys().filter(|what| !self.instructions.contains_key(*what));
+        lines.extend(gone.map(|what| format!("{what}: committed, but no longer counted")));
         lines
     }
 
-    /// The largest change of any row, of either sign.
+    /// The largest change, of either sign.
     pub fn largest_change(&self, committed: &Self) -> Option<(&str, f64)> {
-        let changes = self.instructions.iter().filter_map(|(row, &count)| {
-            committed.instructions.get(row).map(|&before| (row.as_str(), change(count, before)))
+        let changes = self.instructions.iter().filter_map(|(what, &count)| {
+            committed.instructions.get(what).map(|&before| (what.as_str(), change(count, before)))
         });
         changes.max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))
     }

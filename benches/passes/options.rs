@@ -1,10 +1,9 @@
 //! The command line.
 
 use crate::common::kinds::{Dtype, Layout, Pass};
+use crate::common::options::list;
 use lexopt::prelude::*;
-use std::fmt::Display;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::thread;
 use std::time::Duration;
 
@@ -72,9 +71,4 @@ pub fn parse() -> Result<Option<Options>, lexopt::Error> {
     }
     options.threads.dedup();
     Ok(Some(options))
-}
-
-fn list<T: FromStr<Err: Display>>(parser: &mut lexopt::Parser) -> Result<Vec<T>, lexopt::Error> {
-    let names = parser.value()?.string()?;
-    names.split(',').map(|name| name.parse().map_err(|e: T::Err| e.to_string().into())).collect()
 }
