@@ -225,7 +225,7 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
     }
 
     /// Asks for offset and mask of a tap that is sampled soon.
-    fn prefetch(&self, deformable_group: usize, tap: usize) {
+    pub fn prefetch(&self, deformable_group: usize, tap: usize) {
         let key = deformable_group * self.input.problem.geometry.taps() as usize + tap;
         self.offset().prefetch(&self.tile, 2 * key);
         self.offset().prefetch(&self.tile, 2 * key + 1);

@@ -187,14 +187,18 @@ impl<'a, T: HasKernels> Worker<'a, T> {
 
     /// What the column gradient of some taps and channels adds to grad_x and to the gradients of offset and mask.
     unsafe fn corners(&mut self, unit: usize, tile: Tile, columns: &Columns, part: &BandPart) {
-        for t in 0..columns.taps {
-            let tap = columns.first_tap + t;
-            for (deformable_group, first_channel, channels) in self.sampler.deformable_segments(columns) {
-                let group = self.run.plan.channels.group_of(first_channel);
-                let together = Together { unit, group, deformable_group, first_channel, channels };
+        // All taps of some channels first: what they sample overlaps.
+        for (deformable_group, first_channel, channels) in self.sampler.deformable_segments(columns) {
+            let group = self.run.plan.channels.group_of(first_channel);
+            let together = Together { unit, group, deformable_group, first_channel, channels };
+            for t in 0..columns.taps {
+                let tap = columns.first_tap + t;
                 // SAFETY: columns of gcol, a row of partial sums of this unit.
                 unsafe {
                     let corners = self.sampler.corners(deformable_group, tap);
+                    if t + 1 < columns.taps {
+                        self.sampler.prefetch(deformable_group, tap + 1);
+                    }
                     let gcol = self.gcol.add(t * columns.channels + first_channel - columns.first_channel);
                     self.scatter(tile, together, &self.corner_gradients(together, corners, gcol, tile.positions));
                     if self.run.tensors.wants_partial() {
