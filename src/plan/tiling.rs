@@ -12,6 +12,8 @@ pub const MAX_CHAIN: usize = 256;
 const TILE_POSITIONS: usize = 96;
 /// Channels that a depthwise tile takes at a time: im2col tile and accumulators stay in the first-level cache.
 const DEPTHWISE_CHANNELS: usize = 64;
+/// What a tile costs besides its positions, in positions: tiles half as large were some 4 % slower.
+const TILE_COST: usize = 4;
 /// Accumulators of a tile take at most this much of a thread's workspace.
 const ACC_BYTES: usize = 2 << 20;
 /// Accumulators of a strip of tiles, likewise, and their output channels, which are few so that the positions are many:
@@ -192,14 +194,16 @@ pub fn even_block(n: usize, limit: usize, granule: usize) -> usize {
     if n <= limit { n } else { n.div_ceil(n.div_ceil(limit)).next_multiple_of(granule).min(limit) }
 }
 
+/// As many as pay, or fewer where the threads then get more equal shares.
 fn tile_positions(geometry: &Geometry, rows: usize, size: usize, threads: usize) -> usize {
     let all = geometry.positions() as usize;
     let images = (geometry.n as usize).max(1);
-    let mut target = TILE_POSITIONS * size_of::<f32>() / size;
-    while target > 2 * rows && images.saturating_mul(all.div_ceil(target)) < 4 * threads && threads > 1 {
-        target /= 2;
-    }
-    let target = target.next_multiple_of(rows);
-    let tiles = all.div_ceil(target);
-    all.div_ceil(tiles).next_multiple_of(rows).min(target)
+    let most = (TILE_POSITIONS * size_of::<f32>() / size).next_multiple_of(rows);
+    let even = |most: usize| all.div_ceil(all.div_ceil(most)).next_multiple_of(rows).min(most);
+    // What the busiest thread does, in positions.
+    let cost = |&positions: &usize| {
+        let tiles = images.saturating_mul(all.div_ceil(positions)).div_ceil(threads);
+        tiles.saturating_mul(positions).min(images.saturating_mul(all)).saturating_add(tiles * TILE_COST)
+    };
+    (2..=most / rows).rev().map(|blocks| even(blocks * rows)).min_by_key(cost).unwrap_or(most)
 }
