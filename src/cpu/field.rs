@@ -15,13 +15,14 @@ pub struct Field<'a, T> {
 }
 
 impl<T: Element> Field<'_, T> {
-    /// The values of a channel: where they are if they are neighbours there, else copied to `copy`.
+    /// The values of a channel: where they are if they are neighbours there, in the type that is
+    /// computed in, else copied to `copy`.
     ///
     /// # Safety
     ///
     /// The data covers the tensor, tile and channel exist, `copy` has room for the positions.
     pub unsafe fn values(&self, isa: Isa, tile: &Tile, channel: usize, copy: *mut T::Compute) -> *const T::Compute {
-        if self.is_direct(tile) {
+        if T::IS_COMPUTE && self.are_neighbours(tile) {
             return self.first(tile, channel).cast();
         }
         // SAFETY: the caller's promise.
@@ -53,7 +54,7 @@ impl<T: Element> Field<'_, T> {
 
     /// Asks for the values of a channel that is read soon.
     pub fn prefetch(&self, tile: &Tile, channel: usize) {
-        if self.is_direct(tile) {
+        if self.are_neighbours(tile) {
             let first = self.first(tile, channel);
             let lines = (0..tile.positions * size_of::<T>()).step_by(LINE);
             lines.for_each(|at| prefetch_read(first.wrapping_byte_add(at)));
@@ -67,9 +68,9 @@ impl<T: Element> Field<'_, T> {
         plane.wrapping_offset(run.row as isize * sh + run.column as isize * sw)
     }
 
-    /// Whether the values of a channel are neighbours, in the type that is computed in.
-    fn is_direct(&self, tile: &Tile) -> bool {
+    /// Whether the values of a channel are.
+    fn are_neighbours(&self, tile: &Tile) -> bool {
         let [_, _, sh, sw, _] = self.tensor.strides;
-        T::IS_COMPUTE && sw == 1 && (sh == tile.out_w as i64 || tile.first_run().positions == tile.positions)
+        sw == 1 && (sh == tile.out_w as i64 || tile.first_run().positions == tile.positions)
     }
 }
