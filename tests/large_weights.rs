@@ -141,6 +141,23 @@ fn many_positions_have_the_same_bits() {
     }
 }
 
+/// Groups at a time, of which each samples more of the image than the one before: a copy of x that is made as far as one
+/// part of the output channels has sampled is not all there for the next.
+#[test]
+fn groups_that_reach_further_than_those_before() {
+    let large = Case { n: 1, c: 512, h: 34, w: 8, o: 1200, pad_before: [0, 0], pad_after: [0, 0], ..Case::default() };
+    let case = Case { stride: [8, 4], groups: 2, deformable_groups: 2, ..large };
+    for case in [case.clone(), case.of(Dtype::F16)] {
+        let mut problem = Problem::new(&case);
+        // All samples of the first group are above the image.
+        let offset = problem.offset.copy();
+        problem.offset.fill(|index| if index[1] < 2 * case.taps() { -100.0 } else { offset.get(index) });
+        let expected = reference::forward(&problem);
+        let run = |setup: &Setup| vec![("y", runner::forward(&problem, setup).expect("a forward pass"))];
+        check(&problem, run, |name, tensor| compare(name, tensor, &expected));
+    }
+}
+
 /// What the cases are there for: packed weights beyond the bound that the workspace keeps.
 #[test]
 fn the_workspace_is_smaller_than_the_packed_weights() {

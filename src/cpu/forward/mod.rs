@@ -148,9 +148,7 @@ impl<T: HasKernels> Run<'_, T> {
     /// Computes the output channels of the run's part. `again`: not for the first part.
     unsafe fn all_positions(&self, again: bool, team: &Team) -> Result<()> {
         // SAFETY: the caller's promise.
-        unsafe {
-            if self.plan.image_per_worker { self.image_by_image(again, team) } else { self.strip_by_strip(again, team) }
-        }
+        unsafe { if self.plan.image_per_worker { self.image_by_image(team) } else { self.strip_by_strip(again, team) } }
     }
 
     /// All threads share each image's work.
@@ -179,16 +177,15 @@ impl<T: HasKernels> Run<'_, T> {
         Ok(())
     }
 
-    /// Each thread takes the next image and does it alone, copying it as far as it is sampled.
-    unsafe fn image_by_image(&self, again: bool, team: &Team) -> Result<()> {
+    /// Each thread takes the next image and does it alone, copying it as far as it is sampled: for each part of the output
+    /// channels anew, as groups may reach further than those before.
+    unsafe fn image_by_image(&self, team: &Team) -> Result<()> {
         let (geometry, tiling) = (&self.plan.problem.geometry, self.tiling);
-        // The copy of a single image is still there.
-        let copied = if again && geometry.n == 1 { self.images.parts() } else { 0 };
         share(team, self.plan.workers, geometry.n as usize, &|worker, n| {
             // SAFETY: one task runs as each worker, with the copy and the scratch of that worker.
             unsafe {
                 let mut state = Worker::new(self, worker);
-                let mut image = self.images.sampled(n, worker, copied);
+                let mut image = self.images.sampled(n, worker, 0);
                 let strips = tiling.tiles(geometry).div_ceil(tiling.strip);
                 (0..strips).for_each(|strip| state.strip(n, strip, &mut image));
             }
