@@ -105,9 +105,10 @@ impl<T: HasKernels> Run<'_, T> {
                 // SAFETY: elements of the accumulators and of the gradient; without images there are no accumulators.
                 unsafe {
                     let to = self.tensors.grad_weight.offset(at(tensor, element));
-                    let acc = self.weight_acc(cut.levels - 1, unit.number).add(r * cut.padded_width() + t * tap_width);
+                    let first = r * cut.padded_width() + t * tap_width;
+                    let acc = (g.n > 0).then(|| self.weight_acc(cut.levels - 1, unit.number).add(first));
                     for c in 0..channels {
-                        let value = if g.n == 0 { T::Compute::ZERO } else { *acc.add(c) };
+                        let value = acc.map_or(T::Compute::ZERO, |acc| *acc.add(c));
                         store(value, to.offset(c as isize * channel_stride), add);
                     }
                 }
