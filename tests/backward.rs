@@ -13,6 +13,8 @@ use common::strategy::{case, for_all, large_case, setup};
 use common::tensor::{Tensor, assert_surroundings};
 use common::values::{Masks, Numbers, Offsets, Random};
 use common::verify::{Worst, compare};
+use deformconv::abi::DCN_GRAD_X;
+use deformconv::context::Isa;
 use proptest::prelude::{Strategy, any};
 
 /// Runs a problem in some ways on every instruction set and by the direct implementation, and compares all gradients; adds to what is
@@ -163,6 +165,30 @@ fn sums_over_more_than_65536_channels_and_images() {
     named("66000 channels to one", Case { c: 66_000, ..case.clone() });
     named("one channel to 66000", Case { o: 66_000, ..case.clone() });
     named("66000 images", Case { n: 66_000, ..case });
+}
+
+/// So many equal shares of one pixel of grad_x that rounding their sum to f32 again and again would take the same from it
+/// each time.
+#[test]
+fn four_million_samples_of_one_pixel() {
+    const SIDE: i64 = 2048;
+    let pad = SIDE / 2 - 1;
+    let layouts = Layouts { grad_y: Layout::broadcast(4, &[0, 1, 2, 3]), ..Layouts::default() };
+    let case = Case { n: 1, c: 1, h: 2, w: 2, o: 1, kernel: [1, 1], layouts, has_mask: false, ..Case::default() };
+    let mut problem = Problem::new(&Case { pad_before: [pad; 2], pad_after: [pad; 2], ..case });
+    problem.offset.fill(|index| (pad - index[2 + index[1] as usize]) as f64);
+    problem.weight.fill(|_| 1.0);
+    let (samples, share) = ((SIDE * SIDE) as f64, 1.0 + 31.0 / 16384.0);
+    let bound = 2f64.powi(-23) * (8.0 + 2.0 * samples.sqrt()) * samples * share;
+    for setup in Setup::plain(Isa::Scalar).everywhere() {
+        let mut gradients = problem.gradients();
+        gradients.y.fill(|_| share);
+        let plan = Plan::new(&problem, &setup).expect("a plan");
+        plan.backward(&gradients, DCN_GRAD_X, 0).expect("a backward pass");
+        let got = gradients.x.get(&[0, 0, 0, 0]);
+        let error = (got - samples * share).abs();
+        assert!(error <= bound, "{setup:?}: {got}, expected {} within {bound}", samples * share);
+    }
 }
 
 #[test]

@@ -5,10 +5,13 @@
 //!
 //! Samples are counted once, in the cell between four pixels that they lie in. A pixel gets what hits the four cells
 //! around it, so their shares add up to what one chain may have.
+//!
+//! The second level has as many additions as sums move on, which may be any number. So what rounding takes from one of them
+//! stays behind in the first level, for the next one.
 
 use super::super::kernels::{Corners, HasKernels};
 use super::outputs::at;
-use super::{Run, clear, store};
+use super::{Run, store};
 use crate::abi::DCN_GRAD_X;
 use crate::cpu::element::Compute;
 use crate::plan::tiling::MAX_CHAIN;
@@ -125,40 +128,68 @@ impl<T: HasKernels> Run<'_, T> {
             // The caller's grad_x holds what it is to be added to.
             let begins = !*moved && (!T::IS_COMPUTE || !self.tensors.adds_to(DCN_GRAD_X));
             let pixels = self.grad_pixels(slot, together.first_channel);
-            let sums = pixels.first.add(pixel * pixels.stride);
-            for channel in channels.clone() {
+            for channel in channels {
                 if begins {
-                    (0..self.plan.pixels()).for_each(|pixel| self.set_second((n, slot), channel, pixel, None));
+                    (0..self.plan.pixels()).for_each(|pixel| self.clear_second((n, slot), channel, pixel));
                 }
-                self.set_second((n, slot), channel, pixel, Some(*sums.add(channel)));
+                let sum = pixels.first.add(pixel * pixels.stride + channel);
+                *sum = self.add_to_second((n, slot), channel, pixel, *sum);
             }
             *moved = true;
-            clear(sums.add(together.first_channel), together.channels);
         }
     }
 
-    /// Adds to an element of the second level, or sets it to 0.
-    unsafe fn set_second(&self, (n, slot): (usize, usize), channel: usize, pixel: usize, add: Option<T::Compute>) {
-        let tensor = &self.plan.problem.grad_x;
-        let [_, c, _, w, _] = tensor.dims.map(|dim| dim as usize);
-        let value = add.unwrap_or(Compute::ZERO);
+    /// Sets an element of the second level to 0.
+    unsafe fn clear_second(&self, (n, slot): (usize, usize), channel: usize, pixel: usize) {
         // SAFETY: a channel and a pixel of grad_x.
         unsafe {
             if T::IS_COMPUTE {
-                let element = self.tensors.grad_x.offset(at(tensor, [n, channel, pixel / w, pixel % w]));
-                store(value, element, add.is_some());
+                store(Compute::ZERO, self.grad_x_element(n, channel, pixel), false);
             } else {
-                let second = self.second_image(slot).add(pixel * c + channel);
-                *second = if add.is_some() { *second + value } else { value };
+                *self.second_element(slot, channel, pixel) = Compute::ZERO;
             }
         }
     }
 
+    /// Adds to an element of the second level; what rounding takes from the sum.
+    unsafe fn add_to_second(
+        &self,
+        (n, slot): (usize, usize),
+        channel: usize,
+        pixel: usize,
+        value: T::Compute,
+    ) -> T::Compute {
+        // SAFETY: a channel and a pixel of grad_x.
+        unsafe {
+            if T::IS_COMPUTE {
+                let element = self.grad_x_element(n, channel, pixel);
+                let (sum, rest) = sum_and_rest((*element).to_compute(), value);
+                store(sum, element, false);
+                rest
+            } else {
+                let element = self.second_element(slot, channel, pixel);
+                let (sum, rest) = sum_and_rest(*element, value);
+                *element = sum;
+                rest
+            }
+        }
+    }
+
+    unsafe fn grad_x_element(&self, n: usize, channel: usize, pixel: usize) -> *mut T {
+        let tensor = &self.plan.problem.grad_x;
+        let w = tensor.dims[3] as usize;
+        // SAFETY: a channel and a pixel of grad_x.
+        unsafe { self.tensors.grad_x.offset(at(tensor, [n, channel, pixel / w, pixel % w])) }
+    }
+
     /// Where the second level is in half precision, channels contiguous.
-    unsafe fn second_image(&self, slot: usize) -> *mut T::Compute {
+    unsafe fn second_element(&self, slot: usize, channel: usize, pixel: usize) -> *mut T::Compute {
         let map = &self.plan.workspace;
-        // SAFETY: slot is one of the images in flight.
-        unsafe { self.workspace.add(map.second_images + slot * map.grad_image_size).cast() }
+        // SAFETY: slot is one of the images in flight; a channel and a pixel of grad_x.
+        unsafe {
+            let image = self.workspace.add(map.second_images + slot * map.grad_image_size).cast::<T::Compute>();
+            image.add(pixel * self.plan.problem.geometry.c as usize + channel)
+        }
     }
 
     /// What the second level has of a channel whose sums have moved on, where that is not the caller's grad_x.
@@ -167,7 +198,7 @@ impl<T: HasKernels> Run<'_, T> {
             return Compute::ZERO;
         }
         // SAFETY: a channel and a pixel of grad_x.
-        unsafe { *self.second_image(slot).add(pixel * self.plan.problem.geometry.c as usize + channel) }
+        unsafe { *self.second_element(slot, channel, pixel) }
     }
 
     /// Whether any sums of an image have moved on.
@@ -185,4 +216,13 @@ impl<T: HasKernels> Run<'_, T> {
         // SAFETY: the row of the channel's set.
         unsafe { *self.has_moved_on(slot, row) }
     }
+}
+
+/// a + b, and what rounding takes from it: 0 where the sum is not finite. (Knuth's TwoSum.)
+fn sum_and_rest<C: Compute>(a: C, b: C) -> (C, C) {
+    let sum = a + b;
+    let of_b = sum - a;
+    let rest = (a - (sum - of_b)) + (b - of_b);
+    // Neither holds for NaN.
+    (sum, if rest < C::ZERO || C::ZERO < rest { rest } else { C::ZERO })
 }
