@@ -1,6 +1,7 @@
 //! Runs problems through the C functions.
 
 use super::dtype::Dtype;
+use super::effort;
 use super::executor::Host;
 use super::memory::Scratch;
 use super::problem::{Gradients, Problem};
@@ -72,10 +73,12 @@ impl Setup {
         Self { isa, direct: false, threads: Threads::Own(1), workspace, packed: None }
     }
 
-    /// This setup with all that may compute a problem on this machine.
+    /// This setup with all that may compute a problem on this machine; where less is done, without the direct
+    /// implementation, whose plain loops are the same everywhere.
     pub fn everywhere(self) -> Vec<Self> {
         let direct = Self { isa: Isa::Scalar, direct: true, ..self };
-        isas().0.into_iter().map(|isa| Self { isa, ..self }).chain([direct]).collect()
+        let direct = (!effort::is_reduced()).then_some(direct);
+        isas().0.into_iter().map(|isa| Self { isa, ..self }).chain(direct).collect()
     }
 }
 
