@@ -26,6 +26,7 @@ kernels! {
     planes_to_pixels
     corner_gradients
     offset_gradients
+    depthwise
     scale
     column_dots
 }

@@ -45,6 +45,7 @@ kernels! {
     planes_to_pixels: layouts::planes_to_pixels;
     corner_gradients: sampling::corner_gradients;
     offset_gradients: sampling::offset_gradients;
+    depthwise: sampling::depthwise;
     scale: products::scale;
     column_dots: products::column_dots;
 }

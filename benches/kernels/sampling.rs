@@ -4,6 +4,7 @@ use crate::job::{Job, Memory, POSITIONS, ROW_PADDING, Value, sizes};
 use deformconv::cpu::kernels::*;
 use rand_distr::{Normal, Uniform};
 use std::hint::black_box;
+use std::ptr::null;
 
 /// Size of the image.
 const SIDE: usize = 32;
@@ -11,6 +12,8 @@ const SIDE: usize = 32;
 const FIRST: usize = SIDE * SIDE / 2 - POSITIONS / 2;
 /// Room of an array with one value for each position.
 const STRIDE: usize = POSITIONS + POSITION_PADDING;
+/// Taps of the depthwise kernel.
+const TAPS: usize = 9;
 /// Channels: of most problems, of many deformable groups.
 const CHANNELS: &[usize] = &[256, 64, 8];
 
@@ -78,6 +81,33 @@ pub fn sample<T: Value>(row: &'static Kernels<T>) -> Vec<Job> {
         // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
         let call = move || unsafe { (row.sample)(&args) };
         of_corners([channels, 1], memory, call)
+    })
+}
+
+pub fn depthwise<T: Value>(row: &'static Kernels<T>) -> Vec<Job> {
+    sizes(&[64], |channels| {
+        let mut memory = Memory::new();
+        let corners = [corners(row, &mut memory); TAPS];
+        let (columns, panels) = (row.columns, channels.div_ceil(row.columns));
+        let mut args = DepthwiseArgs {
+            positions: POSITIONS,
+            channels,
+            corners: null(),
+            taps: TAPS,
+            image: memory.values(SIDE * SIDE * channels),
+            pixel_stride: channels,
+            weight: memory.values(panels * TAPS * columns),
+            weight_stride: TAPS * columns,
+            acc: memory.zeros(panels * POSITIONS * columns),
+            acc_stride: POSITIONS * columns,
+            accumulate: false,
+        };
+        let call = move || {
+            args.corners = corners.as_ptr();
+            // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
+            unsafe { (row.depthwise)(&args) }
+        };
+        of_corners([TAPS * channels, 1], memory, call)
     })
 }
 

@@ -22,6 +22,18 @@ pub struct Columns {
     pub channels: usize,
 }
 
+/// Depthwise: packed weights and accumulators of some channels, in panels of the kernel's columns.
+#[derive(Clone, Copy)]
+pub struct Panels<C> {
+    pub weight: *const C,
+    /// Elements from panel to panel.
+    pub weight_stride: usize,
+    pub acc: *mut C,
+    pub acc_stride: usize,
+    /// Add to what is in acc, instead of overwriting it.
+    pub accumulate: bool,
+}
+
 /// What a sampler reads.
 #[derive(Clone, Copy)]
 pub struct SamplerInput<'a, T: HasKernels> {
@@ -148,6 +160,62 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
                 });
             }
         }
+    }
+
+    /// Depthwise: samples a block of columns and adds it, times its weights, to accumulators.
+    ///
+    /// # Safety
+    ///
+    /// The columns exist, at most MAX_DEPTHWISE_TAPS taps of which corners are remembered; `image` is the tile's, `to` has
+    /// its first panel for the first channel.
+    pub unsafe fn depthwise(&mut self, image: &mut Sampled<'_, T>, columns: &Columns, to: &Panels<T::Compute>) {
+        let width = self.input.kernels.columns;
+        for (deformable_group, first, channels) in self.deformable_segments(columns) {
+            // SAFETY: the channels are in the image, and so is what of them lies in one panel.
+            unsafe {
+                let corners = self.corners_of_taps(image, deformable_group, columns);
+                let (mut first, end) = (first, first + channels);
+                while first < end {
+                    let (panel, column) =
+                        ((first - columns.first_channel) / width, (first - columns.first_channel) % width);
+                    // Whole panels, but for what is before the first of them.
+                    let channels = if column == 0 { end - first } else { (width - column).min(end - first) };
+                    let pixels = image.pixels(first);
+                    (self.input.kernels.depthwise)(&DepthwiseArgs {
+                        positions: self.tile.positions,
+                        channels,
+                        corners: corners.as_ptr(),
+                        taps: columns.taps,
+                        image: pixels.first.add(first),
+                        pixel_stride: pixels.stride,
+                        weight: to.weight.add(panel * to.weight_stride + column),
+                        weight_stride: to.weight_stride,
+                        acc: to.acc.add(panel * to.acc_stride + column),
+                        acc_stride: to.acc_stride,
+                        accumulate: to.accumulate,
+                    });
+                    first += channels;
+                }
+            }
+        }
+    }
+
+    /// The corners of all taps of a block, for a deformable group.
+    unsafe fn corners_of_taps(
+        &mut self,
+        image: &mut Sampled<'_, T>,
+        deformable_group: usize,
+        columns: &Columns,
+    ) -> [Corners<T::Compute>; MAX_DEPTHWISE_TAPS] {
+        std::array::from_fn(|t| {
+            let tap = columns.first_tap + t.min(columns.taps - 1);
+            // SAFETY: tap and deformable group exist.
+            unsafe {
+                let corners = self.corners(deformable_group, tap);
+                image.reach(self.deepest);
+                corners
+            }
+        })
     }
 
     /// The channels of `columns` cut by deformable group: (deformable group, first channel, channels).

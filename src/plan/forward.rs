@@ -93,7 +93,7 @@ impl<T: HasKernels> ForwardPlan<T> {
             packing: Packing::Parts { groups, panels: tiling.panels },
             depthwise,
             image: Image::new::<T>(&problem.x),
-            block: copied_block(g, size_of::<T::Compute>()),
+            block: copied_block(g, &tiling, size_of::<T::Compute>()),
             output: Output::new(&problem.y),
             workers,
             images_in_flight: workers.min(g.n.max(1) as usize),
@@ -181,8 +181,7 @@ impl<T: HasKernels> ForwardPlan<T> {
     /// cache sets.
     pub fn col_stride(&self) -> usize {
         let tiling = &self.tiling;
-        let longest = if self.depthwise { tiling.panel_block * tiling.columns } else { tiling.max_depth() };
-        longest + LINE / size_of::<f32>()
+        tiling.max_depth() + LINE / size_of::<f32>()
     }
 
     fn map_scratch(&self) -> Result<ScratchMap> {
@@ -196,7 +195,8 @@ impl<T: HasKernels> ForwardPlan<T> {
         let mut arena = Arena::default();
         Ok(ScratchMap {
             sampler: SamplerMap::new::<T::Compute>(&mut arena, positions, slots, false)?,
-            col: arena.take::<T::Compute>(positions * self.col_stride())?,
+            // Depthwise there is no im2col tile.
+            col: arena.take::<T::Compute>(if self.depthwise { 0 } else { positions * self.col_stride() })?,
             acc: arena.take::<T::Compute>(most(&|tiling| tiling.levels * tiling.acc_level()))?,
             packed: arena.take::<T::Compute>(strips.map_or(0, |strips| strips.packed_block()))?,
             size: arena.size(),
@@ -219,10 +219,14 @@ impl<T: HasKernels> ForwardPlan<T> {
 }
 
 /// The channels of a deformable group, if they fill no more than a cache line: then a line has nothing but what is sampled
-/// together, and the next pixel's. Otherwise all.
-fn copied_block(g: &Geometry, size: usize) -> usize {
+/// together, and the next pixel's. Depthwise those that a tile takes at a time, otherwise all.
+fn copied_block(g: &Geometry, tiling: &Tiling, size: usize) -> usize {
     let channels = g.channels_per_deformable_group() as usize;
-    if channels.is_multiple_of(8) && channels * size <= LINE { channels } else { g.c as usize }
+    if channels.is_multiple_of(8) && channels * size <= LINE {
+        return channels;
+    }
+    let of_tile = tiling.panel_block * tiling.columns;
+    if g.is_depthwise() && (g.c as usize).is_multiple_of(of_tile) { of_tile } else { g.c as usize }
 }
 
 /// Whether so many units keep the workers busy for all but a ninth of the time.

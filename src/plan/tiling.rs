@@ -1,6 +1,7 @@
 //! How a forward problem is cut: tiles of positions, blocks of the sum, panels of output channels. Derived from problem
 //! and kernels alone, so that the order of every sum is.
 
+use crate::cpu::kernels::MAX_DEPTHWISE_TAPS;
 use crate::cpu::tile::Tile;
 use crate::problem::Geometry;
 use std::iter::successors;
@@ -93,17 +94,18 @@ impl Tiling {
         }
     }
 
-    /// For groups of one channel and one output channel (depthwise): panels of output channels across groups, each tap a
-    /// block of the sum.
+    /// For groups of one channel and one output channel (depthwise): panels of output channels across groups, the taps in
+    /// blocks of those that one kernel call takes.
     pub fn depthwise(geometry: &Geometry, rows: usize, columns: usize, size: usize, threads: usize) -> Self {
         let flat = Geometry { c: 1, groups: 1, ..*geometry };
         let tiling = Self::new(&flat, rows, columns, size, threads);
         let panel_block = (DEPTHWISE_CHANNELS / columns).min(tiling.panels);
+        let tap_block = even_block(tiling.taps, MAX_DEPTHWISE_TAPS, 1);
         let slot_bytes = 4 * tiling.positions * (size_of::<i32>() + size);
         let all = geometry.deformable_groups as usize * tiling.taps;
-        let reused = panel_block < tiling.panels;
-        let coordinate_slots = if reused { (COORDINATE_BYTES / slot_bytes).clamp(1, all) } else { 1 };
-        Self { tap_block: 1, levels: levels(tiling.taps), panel_block, coordinate_slots, ..tiling }
+        let kept = if panel_block < tiling.panels { all } else { tap_block };
+        let coordinate_slots = (COORDINATE_BYTES / slot_bytes).clamp(tap_block, kept);
+        Self { tap_block, levels: levels(tiling.taps.div_ceil(tap_block)), panel_block, coordinate_slots, ..tiling }
     }
 
     /// The same sums for weights that are packed anew for each strip of tiles, at most `most` of them.
@@ -111,8 +113,8 @@ impl Tiling {
         let panel_block = (STRIP_COLUMNS / self.columns).clamp(1, self.panel_block);
         let tile_bytes = self.levels * self.positions * panel_block * self.columns * size;
         let strip = (STRIP_BYTES / tile_bytes).clamp(1, most);
-        // Tiles of a strip take turns, so that nothing is remembered of one.
-        let coordinate_slots = if strip > 1 { 1 } else { self.coordinate_slots };
+        // Tiles of a strip take turns, so that nothing is remembered of one beyond a block of the sum.
+        let coordinate_slots = self.coordinate_slots.min(if strip > 1 { self.tap_block } else { usize::MAX });
         Self { strip, panel_block, coordinate_slots, ..self }
     }
 

@@ -100,6 +100,7 @@ against_scalar! {
     planes_to_pixels: forward::planes_to_pixels;
     corner_gradients: backward::corner_gradients;
     offset_gradients: backward::offset_gradients;
+    depthwise: depthwise::depthwise;
     scale: depthwise::scale;
     column_dots: depthwise::column_dots;
 }

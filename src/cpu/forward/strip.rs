@@ -2,11 +2,10 @@
 //! one tile; where weights are packed block by block, many tiles share each packed block.
 
 use super::Run;
-use crate::cpu::element::Compute;
 use crate::cpu::images::{Sampled, Soon};
 use crate::cpu::kernels::*;
 use crate::cpu::pack::{Pack, Packed};
-use crate::cpu::sampler::{Columns, Sampler, SamplerInput};
+use crate::cpu::sampler::{Columns, Panels, Sampler, SamplerInput};
 use crate::cpu::tile::Tile;
 use crate::plan::tiling::{DepthBlock, MAX_CHAIN};
 use std::ops::Range;
@@ -48,16 +47,6 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                 mask: run.tensors.mask,
             };
             let col = scratch.add(map.col).cast::<T::Compute>();
-            let tiling = run.tiling;
-            let padding = plan.problem.geometry.c as usize % tiling.columns;
-            if plan.depthwise && padding > 0 {
-                // Whole panels are read: what is beyond the last channel must be a value, whichever.
-                let end = tiling.panel_block * tiling.columns;
-                for row in 0..tiling.positions {
-                    let row = col.add(row * plan.col_stride());
-                    (end - tiling.columns..end).for_each(|column| *row.add(column) = Compute::ZERO);
-                }
-            }
             let sampler = Sampler::new(input, &map.sampler, scratch);
             let (acc, packed) = (scratch.add(map.acc).cast(), scratch.add(map.packed).cast());
             Self {
@@ -149,7 +138,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         // SAFETY: group, block and panels exist.
         unsafe {
             if self.run.plan.depthwise {
-                self.add_tap(block, panels, (image, packed), accumulate);
+                self.add_taps(block, panels, (image, packed), accumulate);
             } else {
                 self.sample(group, block, image);
                 self.multiply(block, panels.len(), packed, accumulate);
@@ -158,8 +147,8 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         }
     }
 
-    /// Depthwise: samples one tap of the channels of some panels and adds it, times its weights, to the accumulators.
-    unsafe fn add_tap(
+    /// Depthwise: samples a block of taps of the channels of some panels and adds it, times its weights, to the accumulators.
+    unsafe fn add_taps(
         &mut self,
         block: &DepthBlock,
         panels: &Range<usize>,
@@ -169,22 +158,16 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         let (plan, tiling) = (self.run.plan, self.run.tiling);
         let first_channel = panels.start * tiling.columns;
         let channels = (panels.len() * tiling.columns).min(plan.problem.geometry.c as usize - first_channel);
-        let columns = Columns { first_tap: block.first_tap, taps: 1, first_channel, channels };
-        // SAFETY: the channels exist, and the im2col tile has room for whole panels of them.
-        unsafe {
-            self.sampler.sample(image, &columns, self.col, plan.col_stride());
-            for slot in 0..panels.len() {
-                (plan.kernels.scale)(&ScaleArgs {
-                    rows: self.tile.positions,
-                    left: self.col.add(slot * tiling.columns),
-                    left_stride: plan.col_stride(),
-                    scale: packed.add(slot * tiling.columns),
-                    acc: self.acc(0, slot),
-                    acc_stride: tiling.columns,
-                    accumulate,
-                });
-            }
-        }
+        let columns = Columns { first_tap: block.first_tap, taps: block.taps, first_channel, channels };
+        let to = Panels {
+            weight: packed,
+            weight_stride: block.taps * tiling.columns,
+            acc: self.acc,
+            acc_stride: tiling.positions * tiling.columns,
+            accumulate,
+        };
+        // SAFETY: the channels exist, in the packed weights and in the accumulators.
+        unsafe { self.sampler.depthwise(image, &columns, &to) };
     }
 
     /// Samples a block of taps and channels of a group.

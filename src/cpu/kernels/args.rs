@@ -161,6 +161,35 @@ pub struct OffsetGradientsArgs<T> {
     pub accumulate: bool,
 }
 
+/// Most taps that [`DepthwiseArgs`] name.
+pub const MAX_DEPTHWISE_TAPS: usize = 16;
+
+/// Depthwise: acc[positions][channels] = or += sum over taps of weight[taps][channels] * sample[positions][taps][channels].
+/// Weights and accumulators are in panels of the kernel's columns.
+pub struct DepthwiseArgs<T> {
+    pub positions: usize,
+    /// At most MAX_SAMPLE_CHANNELS. If the first is not a panel's first column, the last is in the same panel.
+    pub channels: usize,
+    /// The corners of each tap.
+    pub corners: *const Corners<T>,
+    /// At most MAX_DEPTHWISE_TAPS.
+    pub taps: usize,
+    /// The first of the channels in pixel 0 of an image with contiguous channels.
+    pub image: *const T,
+    /// Elements from pixel to pixel.
+    pub pixel_stride: usize,
+    /// The first channel's weight of the first tap; a panel's taps are its columns apart. Of any alignment.
+    pub weight: *const T,
+    /// Elements from panel to panel.
+    pub weight_stride: usize,
+    /// The first channel's accumulator of the first position; a panel's positions are its columns apart.
+    pub acc: *mut T,
+    /// Elements from panel to panel.
+    pub acc_stride: usize,
+    /// Add to what is in acc, instead of overwriting it.
+    pub accumulate: bool,
+}
+
 /// Depthwise: acc[rows][columns] = or += left[rows][columns] * scale[columns], for one panel of columns.
 pub struct ScaleArgs<T> {
     pub rows: usize,

@@ -7,6 +7,7 @@ use crate::cpu::element::Compute;
 use crate::cpu::simd::{MAX_LANES, PixelAddresses, Simd};
 use std::ptr::with_exposed_provenance;
 
+#[derive(Clone, Copy)]
 pub(super) struct CornerAddresses {
     pixels: PixelAddresses,
     found: [[usize; MAX_LANES]; 4],

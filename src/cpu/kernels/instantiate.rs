@@ -59,6 +59,12 @@ macro_rules! kernels {
             }
 
             #[target_feature(enable = $features)]
+            unsafe fn depthwise_of(a: &DepthwiseArgs<$element>) {
+                // SAFETY: this function's caller has promised the same.
+                unsafe { depthwise::<$vector, COLUMNS>(a) }
+            }
+
+            #[target_feature(enable = $features)]
             unsafe fn scale_of(a: &ScaleArgs<$element>) {
                 // SAFETY: this function's caller has promised the same.
                 unsafe { scale::<$vector, $vectors>(a) }
@@ -83,6 +89,7 @@ macro_rules! kernels {
                 planes_to_pixels: planes_to_pixels_of,
                 corner_gradients: corner_gradients_of,
                 offset_gradients: offset_gradients_of,
+                depthwise: depthwise_of,
                 scale: scale_of,
                 column_dots: column_dots_of,
             }

@@ -21,7 +21,7 @@ mod transpose;
 pub use args::*;
 pub(super) use coordinates::coordinates;
 pub(super) use corner_gradients::corner_gradients;
-pub(super) use depthwise::{column_dots, scale};
+pub(super) use depthwise::{column_dots, depthwise, scale};
 pub(super) use instantiate::kernels;
 pub(super) use multiply::multiply;
 pub(super) use offset_gradients::offset_gradients;

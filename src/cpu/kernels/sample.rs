@@ -67,21 +67,42 @@ unsafe fn any_channels<V: Simd>(
             c += V::Half::LANES;
         }
         if c < channels {
-            let n = channels - c;
-            let [v00, v01, v10, v11] = corners.map(|corner| V::Half::load_first(corner.add(c), n));
-            let [w00, w01, w10, w11] = weights.map(|weight| V::Half::splat(weight));
-            let s = w01.mul_add(v01, w00.mul(v00));
-            w11.mul_add(v11, w10.mul_add(v10, s)).store_first(col.add(c), n);
+            blend_first::<V::Half>(corners, weights, c, channels - c).store_first(col.add(c), channels - c);
         }
     }
 }
 
 /// A vector of channels from `c` on.
+///
+/// # Safety
+///
+/// The processor has V's instruction set; the corners have the channels.
 #[inline(always)]
-unsafe fn blend<V: Simd>(corners: [*const V::Scalar; 4], weights: [V::Scalar; 4], c: usize) -> V {
+pub(super) unsafe fn blend<V: Simd>(corners: [*const V::Scalar; 4], weights: [V::Scalar; 4], c: usize) -> V {
+    // SAFETY: the caller's promise.
+    unsafe { weighted(corners.map(|corner| V::load(corner.add(c))), weights) }
+}
+
+/// The first `n` lanes of a vector of channels from `c` on.
+///
+/// # Safety
+///
+/// As [`blend`].
+#[inline(always)]
+pub(super) unsafe fn blend_first<V: Simd>(
+    corners: [*const V::Scalar; 4],
+    weights: [V::Scalar; 4],
+    c: usize,
+    n: usize,
+) -> V {
+    // SAFETY: the caller's promise.
+    unsafe { weighted(corners.map(|corner| V::load_first(corner.add(c), n)), weights) }
+}
+
+#[inline(always)]
+unsafe fn weighted<V: Simd>([v00, v01, v10, v11]: [V; 4], weights: [V::Scalar; 4]) -> V {
     // SAFETY: the caller's promise.
     unsafe {
-        let [v00, v01, v10, v11] = corners.map(|corner| V::load(corner.add(c)));
         let [w00, w01, w10, w11] = weights.map(|weight| V::splat(weight));
         let s = w01.mul_add(v01, w00.mul(v00));
         w11.mul_add(v11, w10.mul_add(v10, s))

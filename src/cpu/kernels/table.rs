@@ -30,6 +30,7 @@ pub struct Kernels<T> {
     pub planes_to_pixels: unsafe fn(&TransposeArgs<T>),
     pub corner_gradients: unsafe fn(&CornerGradientsArgs<T>),
     pub offset_gradients: unsafe fn(&OffsetGradientsArgs<T>),
+    pub depthwise: unsafe fn(&DepthwiseArgs<T>),
     pub scale: unsafe fn(&ScaleArgs<T>),
     pub column_dots: unsafe fn(&ColumnDotsArgs<T>),
 }

@@ -47,20 +47,25 @@ pub unsafe fn coordinates<T: Compute>(a: &CoordinatesArgs<T>) -> T {
 pub unsafe fn sample<T: Compute>(a: &SampleArgs<T>) {
     for p in 0..a.positions {
         for c in 0..a.channels {
-            let mut sum = T::ZERO;
-            for corner in 0..4 {
-                // SAFETY: p is a position of the tile, an index that is not negative is a pixel of the image.
-                unsafe {
-                    let index = *a.corners.index.add(corner * a.corners.stride + p);
-                    let weight = *a.corners.weight.add(corner * a.corners.stride + p);
-                    let value = if index < 0 { T::ZERO } else { *a.image.add(index as usize * a.pixel_stride + c) };
-                    sum += weight * value;
-                }
-            }
-            // SAFETY: p is a row of the im2col tile.
-            unsafe { *a.col.add(p * a.col_stride + c) = sum };
+            // SAFETY: c is a channel of the image, p a row of the im2col tile.
+            unsafe { *a.col.add(p * a.col_stride + c) = blend(&a.corners, p, a.image.add(c), a.pixel_stride) };
         }
     }
+}
+
+/// The sample of one channel at position `p`; the channel's pixel 0 is at `image`.
+unsafe fn blend<T: Compute>(corners: &Corners<T>, p: usize, image: *const T, pixel_stride: usize) -> T {
+    let mut sum = T::ZERO;
+    for corner in 0..4 {
+        // SAFETY: p is a position of the tile, an index that is not negative is a pixel of the image.
+        unsafe {
+            let index = *corners.index.add(corner * corners.stride + p);
+            let weight = *corners.weight.add(corner * corners.stride + p);
+            let value = if index < 0 { T::ZERO } else { *image.add(index as usize * pixel_stride) };
+            sum += weight * value;
+        }
+    }
+    sum
 }
 
 /// # Safety
@@ -119,6 +124,30 @@ pub unsafe fn planes_to_pixels<T: Compute>(a: &TransposeArgs<T>) {
             unsafe {
                 let value = *a.planes.offset(c as isize * a.plane_stride).add(p);
                 *a.to.add(p * a.pixel_stride + c) = value.canonical();
+            }
+        }
+    }
+}
+
+/// # Safety
+///
+/// `a` describes memory as [`DepthwiseArgs`] says.
+pub unsafe fn depthwise<T: Compute>(a: &DepthwiseArgs<T>) {
+    for p in 0..a.positions {
+        for c in 0..a.channels {
+            let (panel, column) = (c / COLUMNS, c % COLUMNS);
+            let mut sum = T::ZERO;
+            for tap in 0..a.taps {
+                // SAFETY: tap and channel have a weight.
+                unsafe {
+                    let weight = a.weight.add(panel * a.weight_stride + tap * COLUMNS + column);
+                    sum += weight.read_unaligned() * blend(&*a.corners.add(tap), p, a.image.add(c), a.pixel_stride);
+                }
+            }
+            // SAFETY: position and channel have an accumulator.
+            unsafe {
+                let acc = a.acc.add(panel * a.acc_stride + p * COLUMNS + column);
+                *acc = if a.accumulate { *acc + sum } else { sum };
             }
         }
     }

@@ -27,6 +27,7 @@ const fn row<T: super::element::Compute>(name: &'static std::ffi::CStr) -> Kerne
         planes_to_pixels: kernels::planes_to_pixels,
         corner_gradients: gradients::corner_gradients,
         offset_gradients: gradients::offset_gradients,
+        depthwise: kernels::depthwise,
         scale: kernels::scale,
         column_dots: gradients::column_dots,
     }
