@@ -2,10 +2,11 @@
 //! image is copied to the workspace when its turn comes.
 
 use super::element::Compute;
-use super::kernels::{HasKernels, Kernels};
+use super::kernels::{HasKernels, Kernels, Reach};
 use super::layout::{Matrix, transpose_widening};
+use super::shared_copy::SharedParts;
 use crate::plan::cuts::ChannelCut;
-use crate::plan::maps::{Image, flat_stride, is_planes, pixel_stride};
+use crate::plan::maps::{Image, MOST_PARTS, flat_stride, is_planes, pixel_stride};
 use crate::problem::Tensor;
 use std::ops::Range;
 use std::ptr::{null, without_provenance};
@@ -72,13 +73,25 @@ impl<C> Pixels<C> {
     }
 }
 
+/// What of a copy is there before it is sampled. The rest is made where it is reached.
+#[derive(Clone, Copy)]
+pub enum Made {
+    Nothing,
+    Everything,
+    /// What these say, as all threads do that sample it.
+    Shared(SharedParts),
+}
+
 /// One image to sample: in x, or a copy that is made as far as it has been reached.
 pub struct Sampled<'a, T: HasKernels> {
     images: &'a Images<'a, T>,
     n: usize,
     slot: usize,
-    /// Parts that the copy has; all of them if there is none.
-    parts: usize,
+    /// None where nobody else makes parts of the copy.
+    shared: Option<SharedParts>,
+    /// Parts that are known to be made, and the rows of pixels that lie in them.
+    parts: Range<usize>,
+    rows: Range<i64>,
 }
 
 impl<T: HasKernels> Sampled<'_, T> {
@@ -102,21 +115,49 @@ impl<T: HasKernels> Sampled<'_, T> {
         }
     }
 
-    /// Copies what is missing down to the row of pixels below coordinate `y`: little by little, so that the copy is in the
-    /// cache when it is sampled.
+    /// Makes what is missing of the rows of pixels that samples reach: little by little, so that the copy is in the cache
+    /// when it is sampled.
     ///
     /// # Safety
     ///
-    /// As [`Images::copy_part`] for all parts, unless all have been copied.
+    /// As [`Images::sampled`].
     #[inline]
-    pub unsafe fn reach(&mut self, y: T::Compute) {
-        let [_, _, height, width, _] = self.images.x.dims;
-        let rows = height.min(y.to_i64() + 2);
-        while self.parts * self.images.part_pixels() < (rows * width) as usize && self.parts < self.images.parts() {
-            // SAFETY: the caller's promise; the part exists.
-            unsafe { self.images.copy_part(self.n, self.slot, self.parts) };
-            self.parts += 1;
+    pub unsafe fn reach(&mut self, reach: &Reach<T::Compute>) {
+        let height = self.images.x.dims[2];
+        // The distance is cut off and was rounded before: each is less than a row, or just one.
+        let first = (height - reach.highest.to_i64() - 2).max(0);
+        let end = height.min(reach.deepest.to_i64() + 2);
+        if first < self.rows.start || self.rows.end < end {
+            // SAFETY: the caller's promise.
+            unsafe { self.make(first..end) };
         }
+    }
+
+    #[cold]
+    unsafe fn make(&mut self, rows: Range<i64>) {
+        if rows.is_empty() {
+            return;
+        }
+        let (images, width) = (self.images, self.images.x.dims[3] as usize);
+        let part_of = |pixel: usize| pixel / images.part_pixels();
+        let parts = part_of(rows.start as usize * width)..part_of(rows.end as usize * width - 1) + 1;
+        // SAFETY: the caller's promise; the parts exist, and nobody else makes them at the same time.
+        let make = |part: usize| unsafe { images.copy_part(self.n, self.slot, part) };
+        self.parts = match &self.shared {
+            None => {
+                (self.parts.end..parts.end).for_each(make);
+                0..parts.end.max(self.parts.end)
+            }
+            Some(shared) => {
+                // SAFETY: copying waits for nobody.
+                unsafe { shared.ensure(parts.clone(), make) };
+                let neighbours = parts.start <= self.parts.end && self.parts.start <= parts.end;
+                let known = if neighbours { &self.parts } else { &parts };
+                parts.start.min(known.start)..parts.end.max(known.end)
+            }
+        };
+        let pixel = |part: usize| images.pixel_count().min(part * images.part_pixels());
+        self.rows = pixel(self.parts.start).div_ceil(width) as i64..(pixel(self.parts.end) / width) as i64;
     }
 }
 
@@ -142,20 +183,30 @@ impl<T: HasKernels> Images<'_, T> {
 
     fn part_pixels(&self) -> usize {
         let pixel = self.x.dims[1] as usize * size_of::<T::Compute>();
-        (PART_BYTES / pixel).next_multiple_of(PART_GRANULE).max(PART_GRANULE)
+        (PART_BYTES / pixel)
+            .max(self.pixel_count().div_ceil(MOST_PARTS))
+            .next_multiple_of(PART_GRANULE)
+            .max(PART_GRANULE)
     }
 
     fn pixel_count(&self) -> usize {
         (self.x.dims[2] * self.x.dims[3]) as usize
     }
 
-    /// Image `n`: in x, or in the copy in `slot`, of which `parts` are there.
+    /// Image `n`: in x, or in the copy in `slot`, of which `made` is there.
     ///
     /// # Safety
     ///
-    /// `n` is an image of x, `slot` one of the copies.
-    pub unsafe fn sampled(&self, n: usize, slot: usize, parts: usize) -> Sampled<'_, T> {
-        Sampled { images: self, n, slot, parts }
+    /// `n` is an image of x, `slot` one of the copies; nobody else uses what is not made yet, but those it is shared with.
+    pub unsafe fn sampled(&self, n: usize, slot: usize, made: Made) -> Sampled<'_, T> {
+        let (shared, all) = match made {
+            _ if self.parts() == 0 => (None, true),
+            Made::Nothing => (None, false),
+            Made::Everything => (None, true),
+            Made::Shared(parts) => (Some(parts), false),
+        };
+        let (parts, rows) = if all { (0..self.parts(), 0..self.x.dims[2]) } else { (0..0, 0..0) };
+        Sampled { images: self, n, slot, shared, parts, rows }
     }
 
     /// A part of x that is sampled soon after tile `tile` of `tiles` of image `n`. There is none if x is copied first, or

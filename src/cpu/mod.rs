@@ -21,6 +21,7 @@ mod prefetch;
 pub mod sampler;
 pub mod scalar;
 mod share;
+mod shared_copy;
 pub mod simd;
 mod sum;
 pub mod tile;

@@ -60,8 +60,8 @@ pub struct Sampler<'a, T: HasKernels> {
     weight: *mut T::Compute,
     /// NULL where gradients are not computed.
     fraction: *mut T::Compute,
-    /// The greatest y in range of the corners computed last, at least 0.
-    deepest: T::Compute,
+    /// Of the corners computed last.
+    reach: Reach<T::Compute>,
     tile: Tile,
 }
 
@@ -86,7 +86,7 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
                 index: scratch.add(map.index).cast(),
                 weight: at(map.weight),
                 fraction: map.fraction.map_or(null_mut(), at),
-                deepest: T::Compute::ZERO,
+                reach: Reach { deepest: T::Compute::ZERO, highest: T::Compute::ZERO },
                 tile: Tile::default(),
             };
             // Kernels work in whole vectors: what is beyond the last position must be a value, whichever.
@@ -118,6 +118,9 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
                     *self.base_x.add(run.at + p) = T::Compute::from_i64(x);
                 }
             }
+            // What is in a vector behind the last position is not to reach further than that.
+            let last = *self.base_y.add(tile.positions - 1);
+            (tile.positions..).take(POSITION_PADDING - 1).for_each(|p| *self.base_y.add(p) = last);
             for slot in 0..self.slots {
                 *self.tags.add(slot) = EMPTY;
             }
@@ -144,7 +147,7 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
             // SAFETY: the channels are in the image, the columns in the im2col tile.
             unsafe {
                 let corners = self.corners(deformable_group, columns.first_tap + t);
-                image.reach(self.deepest);
+                image.reach(&self.reach);
                 let pixels = image.pixels(first);
                 if let Some(((deformable_group, ..), t)) = parts.peek() {
                     self.prefetch(*deformable_group, columns.first_tap + t);
@@ -212,7 +215,7 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
             // SAFETY: tap and deformable group exist.
             unsafe {
                 let corners = self.corners(deformable_group, tap);
-                image.reach(self.deepest);
+                image.reach(&self.reach);
                 corners
             }
         })
@@ -259,7 +262,7 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
                 None => self.mask.cast_const(),
             };
             let (i, j) = (tap as i64 / g.kernel_w, tap as i64 % g.kernel_w);
-            self.deepest = (self.input.kernels.coordinates)(&CoordinatesArgs {
+            self.reach = (self.input.kernels.coordinates)(&CoordinatesArgs {
                 positions: self.tile.positions,
                 base_y: self.base_y,
                 base_x: self.base_x,

@@ -102,6 +102,11 @@ impl<'a> Team<'a> {
         }
     }
 
+    /// Whether a task may wait for something that another one is doing: a host's never wait.
+    pub fn may_wait(&self) -> bool {
+        matches!(self.members, Members::Pool(_))
+    }
+
     /// Runs `task(i)` exactly once for each i in 0..n, n <= size(), and returns when all are done. A task that panics
     /// makes this DCN_ERROR_INTERNAL; the others still run.
     pub fn run(&self, n: usize, task: &(dyn Fn(usize) + Sync)) -> Result<()> {

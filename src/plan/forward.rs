@@ -1,7 +1,7 @@
 //! The fused forward pass, decided: kernels, tiles, where x and y are read and written directly, the workspace map.
 
 use super::arena::{Arena, LINE, THREAD_BYTES};
-use super::maps::{Image, Output, SamplerMap, image_size};
+use super::maps::{Image, MOST_PARTS, Output, SamplerMap, image_size};
 use super::tiling::{Tiling, even_block};
 use crate::cpu::kernels::{HasKernels, Kernels};
 use crate::error::Result;
@@ -26,6 +26,8 @@ pub struct WorkspaceMap {
     pub packed: usize,
     pub images: usize,
     pub image_size: usize,
+    /// The states of the copies' parts, MOST_PARTS bytes for each copy that threads share.
+    pub parts: usize,
     pub scratch: usize,
     pub size: usize,
 }
@@ -124,6 +126,7 @@ impl<T: HasKernels> ForwardPlan<T> {
     fn decide_packing(&self) -> Packing {
         let tiling = &self.tiling;
         let room = (THREAD_BYTES - self.scratch.size).saturating_mul(self.workers) - 2 * LINE;
+        let room = room - self.part_states();
         let room = room / size_of::<T::Compute>();
         let groups = room / tiling.packed_group();
         if groups > 0 {
@@ -203,6 +206,12 @@ impl<T: HasKernels> ForwardPlan<T> {
         })
     }
 
+    /// Bytes for the states of the copies' parts.
+    fn part_states(&self) -> usize {
+        let shared = self.image == Image::Copied && !self.image_per_worker;
+        if shared { MOST_PARTS * self.images_in_flight } else { 0 }
+    }
+
     fn map_workspace(&self) -> Result<WorkspaceMap> {
         let image_size = if self.image == Image::Copied { image_size::<T>(&self.problem.x)? } else { 0 };
         let mut arena = Arena::default();
@@ -212,9 +221,10 @@ impl<T: HasKernels> ForwardPlan<T> {
         };
         let packed = arena.take::<T::Compute>(packed)?;
         let images = arena.take_bytes(image_size.saturating_mul(self.images_in_flight))?;
+        let parts = arena.take_bytes(self.part_states())?;
         let scratch = arena.take_bytes(self.scratch.size.saturating_mul(self.workers))?;
         // The caller's workspace may have any alignment.
-        Ok(WorkspaceMap { packed, images, image_size, scratch, size: arena.size() + LINE - 1 })
+        Ok(WorkspaceMap { packed, images, image_size, parts, scratch, size: arena.size() + LINE - 1 })
     }
 }
 

@@ -43,6 +43,9 @@ impl SamplerMap {
     }
 }
 
+/// The most parts that a copy of an image is made in.
+pub const MOST_PARTS: usize = 1024;
+
 /// How a pass reads x.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Image {

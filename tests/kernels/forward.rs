@@ -84,7 +84,7 @@ pub fn coordinates<T: Value>(trial: &mut Trial<T>) {
     let [tap_y, tap_x] = [0, 1].map(|_| T::from_f64(random.below(5) as f64));
     let gradients = random.one_in(2);
     let [got, expected] = [0, 1].map(|_| CornerArrays::<T>::new(trial, room));
-    let [deepest, at_least] = [(trial.kernels, &got), (trial.scalar, &expected)].map(|(kernels, corners)| {
+    let [reach, at_least] = [(trial.kernels, &got), (trial.scalar, &expected)].map(|(kernels, corners)| {
         let all = corners.arguments();
         let args = CoordinatesArgs {
             positions,
@@ -102,7 +102,9 @@ pub fn coordinates<T: Value>(trial: &mut Trial<T>) {
         // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
         unsafe { (kernels.coordinates)(&args) }
     });
-    assert!(at_least <= deepest && deepest < T::from_f64(height.into()), "deepest: {deepest:?}, scalar: {at_least:?}");
+    let size = T::from_f64(height.into());
+    assert!(at_least.deepest <= reach.deepest && reach.deepest < size, "{reach:?}, scalar: {at_least:?}");
+    assert!(at_least.highest <= reach.highest && reach.highest <= size + T::ONE, "{reach:?}, scalar: {at_least:?}");
     got.index.assert_same(|k, p| expected.index.get(k, p), positions, "index");
     got.weight.assert_same(|k, p| expected.weight.get(k, p), positions, "weight");
     // Where they are not wanted, both are untouched.

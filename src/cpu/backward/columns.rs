@@ -2,6 +2,7 @@
 //! and grad_x.
 
 use super::super::element::MAX_SAMPLE_CHANNELS;
+use super::super::images::Made;
 use super::super::kernels::*;
 use super::super::layout::Matrix;
 use super::super::sampler::{Columns, Sampler};
@@ -221,7 +222,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         let null = std::ptr::null_mut();
         // SAFETY: channels of the image and of grad_x.
         unsafe {
-            let image = run.images.sampled(self.n, self.slot, run.images.parts());
+            let image = run.images.sampled(self.n, self.slot, Made::Everything);
             let pixels = image.pixels(together.first_channel);
             let grad_pixels = run.grad_pixels(self.slot, together.first_channel);
             let wants_grad_x = !run.tensors.grad_x.is_null();

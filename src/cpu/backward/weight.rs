@@ -1,6 +1,7 @@
 //! grad_weight: for each unit of rows (output channels) and columns (taps and channels), grad_y^T * im2col tile, added up
 //! over tiles of positions in order.
 
+use super::super::images::Made;
 use super::super::kernels::*;
 use super::super::layout::Matrix;
 use super::super::sampler::{Columns, Sampler};
@@ -155,7 +156,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
             // SAFETY: the tile exists; `slot` holds the image's copy.
             unsafe {
                 self.sampler.place(tile);
-                let mut image = self.run.images.sampled(n, slot, self.run.images.parts());
+                let mut image = self.run.images.sampled(n, slot, Made::Everything);
                 self.sampler.sample(&mut image, &unit.columns, self.col, plan.col_stride());
                 let accumulate = !number.is_multiple_of(MAX_CHAIN);
                 if plan.depthwise {

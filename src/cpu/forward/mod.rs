@@ -5,14 +5,16 @@ mod store;
 mod strip;
 
 use super::element::{Compute, Element};
-use super::images::{Blocks, Images};
+use super::images::{Blocks, Images, Made};
 use super::kernels::HasKernels;
 use super::pack::{Pack, Packed};
 use super::share::share;
+use super::shared_copy::SharedParts;
 use crate::error::Result;
 use crate::exec::Team;
 use crate::plan::arena::LINE;
 use crate::plan::forward::{ForwardPlan, Packing, Part};
+use crate::plan::maps::MOST_PARTS;
 use crate::plan::tiling::Tiling;
 use crate::problem::Tensor;
 use std::ffi::c_void;
@@ -41,6 +43,8 @@ struct Run<'a, T: HasKernels> {
     images: Images<'a, T>,
     /// What is computed, and its packed weights; NULL where they are packed block by block.
     packed: Packed<T::Compute>,
+    /// States of the copies' parts.
+    parts: *mut u8,
     /// Scratch of the first worker; the others' follow.
     scratch: *mut u8,
 }
@@ -74,6 +78,7 @@ pub unsafe fn run<T: HasKernels>(plan: &ForwardPlan<T>, tensors: ForwardPointers
         tensors,
         tiling: &plan.tiling,
         images,
+        parts: workspace.wrapping_add(map.parts),
         packed: Packed { data: tensors.packed.cast_mut(), part: plan.all() },
         scratch,
     };
@@ -154,27 +159,47 @@ impl<T: HasKernels> Run<'_, T> {
     /// All threads share each image's work.
     unsafe fn strip_by_strip(&self, again: bool, team: &Team) -> Result<()> {
         let (geometry, tiling) = (&self.plan.problem.geometry, self.tiling);
-        let (n, tiles, parts) = (geometry.n as usize, tiling.tiles(geometry), self.images.parts());
+        let (n, tiles) = (geometry.n as usize, tiling.tiles(geometry));
         let strips = tiles.div_ceil(tiling.strip);
+        let may_wait = team.may_wait();
         for first in (0..n).step_by(self.plan.images_in_flight) {
             let images = self.plan.images_in_flight.min(n - first);
             // Copies of all images are still there.
-            let parts = if again && images == n { 0 } else { parts };
-            share(team, self.plan.workers, images * parts, &|_, unit| {
-                let (slot, part) = (unit / parts, unit % parts);
-                // SAFETY: units write disjoint parts of disjoint copies.
-                unsafe { self.images.copy_part(first + slot, slot, part) };
-            })?;
+            if !(again && images == n) {
+                // SAFETY: no task runs.
+                unsafe { self.begin_copies(first, images, team)? };
+            }
             share(team, self.plan.workers, images * strips, &|worker, unit| {
                 let (slot, strip) = (unit / strips, unit % strips);
                 // SAFETY: one task runs as each worker; units write disjoint positions of y.
                 unsafe {
-                    let mut image = self.images.sampled(first + slot, slot, self.images.parts());
+                    let made = if may_wait { Made::Shared(self.parts(slot)) } else { Made::Everything };
+                    let mut image = self.images.sampled(first + slot, slot, made);
                     Worker::new(self, worker).strip(first + slot, strip, &mut image);
                 };
             })?;
         }
         Ok(())
+    }
+
+    /// Has the threads copy some images where they sample them, or before that if they must not wait for one another.
+    unsafe fn begin_copies(&self, first: usize, images: usize, team: &Team) -> Result<()> {
+        let parts = self.images.parts();
+        if team.may_wait() {
+            // SAFETY: the workspace has room for the states, and nobody uses them yet.
+            (0..images).for_each(|slot| unsafe { self.parts(slot).reset(parts) });
+            return Ok(());
+        }
+        share(team, self.plan.workers, images * parts, &|_, unit| {
+            let (slot, part) = (unit / parts, unit % parts);
+            // SAFETY: units write disjoint parts of disjoint copies.
+            unsafe { self.images.copy_part(first + slot, slot, part) };
+        })
+    }
+
+    /// The states of the parts of a copy.
+    fn parts(&self, slot: usize) -> SharedParts {
+        SharedParts::new(self.parts.wrapping_add(slot * MOST_PARTS))
     }
 
     /// Each thread takes the next image and does it alone, copying it as far as it is sampled: for each part of the output
@@ -185,7 +210,7 @@ impl<T: HasKernels> Run<'_, T> {
             // SAFETY: one task runs as each worker, with the copy and the scratch of that worker.
             unsafe {
                 let mut state = Worker::new(self, worker);
-                let mut image = self.images.sampled(n, worker, 0);
+                let mut image = self.images.sampled(n, worker, Made::Nothing);
                 let strips = tiling.tiles(geometry).div_ceil(tiling.strip);
                 (0..strips).for_each(|strip| state.strip(n, strip, &mut image));
             }

@@ -17,8 +17,17 @@ pub struct Corners<T> {
     pub stride: usize,
 }
 
-/// Computes the corners of one kernel tap of one deformable group for a tile of positions. Returns the greatest y of those
-/// in range, at least 0.
+/// How far the samples in range reach.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach<T> {
+    /// The greatest y, at least 0.
+    pub deepest: T,
+    /// The greatest height - y, rounded, at least 0.
+    pub highest: T,
+}
+
+/// Computes the corners of one kernel tap of one deformable group for a tile of positions. Returns how far they reach, or
+/// further.
 pub struct CoordinatesArgs<T> {
     /// Positions; base and corners have room for POSITION_PADDING - 1 more.
     pub positions: usize,

@@ -1,6 +1,6 @@
 //! Sampling coordinates, vectorised over positions.
 
-use super::args::CoordinatesArgs;
+use super::args::{CoordinatesArgs, Reach};
 use crate::cpu::element::Compute;
 use crate::cpu::simd::{MAX_LANES, Simd};
 
@@ -8,7 +8,7 @@ use crate::cpu::simd::{MAX_LANES, Simd};
 ///
 /// The processor has V's instruction set; `a` describes memory as [`CoordinatesArgs`] says.
 #[inline(always)]
-pub unsafe fn coordinates<V: Simd>(a: &CoordinatesArgs<V::Scalar>) -> V::Scalar {
+pub unsafe fn coordinates<V: Simd>(a: &CoordinatesArgs<V::Scalar>) -> Reach<V::Scalar> {
     // SAFETY: the caller's promise covers every vector that starts at a position.
     unsafe {
         let one = V::splat(V::Scalar::ONE);
@@ -17,7 +17,7 @@ pub unsafe fn coordinates<V: Simd>(a: &CoordinatesArgs<V::Scalar>) -> V::Scalar 
         let height = V::splat(V::Scalar::from_i64(a.height.into()));
         let width = V::splat(V::Scalar::from_i64(a.width.into()));
         let (index, weight, stride) = (a.corners.index, a.corners.weight, a.corners.stride);
-        let mut deepest = V::splat(V::Scalar::ZERO);
+        let (mut deepest, mut highest) = (V::splat(V::Scalar::ZERO), V::splat(V::Scalar::ZERO));
         let mut p = 0;
         while p < a.positions {
             let n = a.positions - p;
@@ -30,8 +30,9 @@ pub unsafe fn coordinates<V: Simd>(a: &CoordinatesArgs<V::Scalar>) -> V::Scalar 
             let in_y = V::both(minus_one.less(y), y.less(height));
             let in_x = V::both(minus_one.less(x), x.less(width));
             let in_range = V::both(in_y, in_x);
-            // Lanes behind the last position may have their say: that makes it no smaller.
+            // Lanes behind the last position may have their say: that makes it reach no less far.
             deepest = deepest.max(y.or_zero(in_range));
+            highest = highest.max(height.sub(y).or_zero(in_range));
             let (y0, x0) = (y.floor(), x.floor());
             let (y1, x1) = (y0.add(one), x0.add(one));
             let (ly, lx) = (y.sub(y0), x.sub(x0));
@@ -58,8 +59,15 @@ pub unsafe fn coordinates<V: Simd>(a: &CoordinatesArgs<V::Scalar>) -> V::Scalar 
             V::store_pixel_index(y1, x1, a.width, V::both(bottom, right), index.add(3 * stride + p));
             p += V::LANES;
         }
-        let mut lanes = [V::Scalar::ZERO; MAX_LANES];
-        deepest.store(lanes.as_mut_ptr());
-        lanes.into_iter().fold(V::Scalar::ZERO, |a, b| if a < b { b } else { a })
+        Reach { deepest: greatest(deepest), highest: greatest(highest) }
     }
+}
+
+/// The greatest lane.
+#[inline(always)]
+unsafe fn greatest<V: Simd>(vector: V) -> V::Scalar {
+    let mut lanes = [V::Scalar::ZERO; MAX_LANES];
+    // SAFETY: there is room for all lanes.
+    unsafe { vector.store(lanes.as_mut_ptr()) };
+    lanes.into_iter().fold(V::Scalar::ZERO, |a, b| if a < b { b } else { a })
 }

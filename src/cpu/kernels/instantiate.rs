@@ -11,7 +11,7 @@ macro_rules! kernels {
             const COLUMNS: usize = $vectors * <$vector>::LANES;
 
             #[target_feature(enable = $features)]
-            unsafe fn coordinates_of(a: &CoordinatesArgs<$element>) -> $element {
+            unsafe fn coordinates_of(a: &CoordinatesArgs<$element>) -> Reach<$element> {
                 // SAFETY: this function's caller has promised the same.
                 unsafe { coordinates::<$vector>(a) }
             }

@@ -21,7 +21,7 @@ pub struct Kernels<T> {
     pub rows: usize,
     /// Output channels of a panel of packed weights.
     pub columns: usize,
-    pub coordinates: unsafe fn(&CoordinatesArgs<T>) -> T,
+    pub coordinates: unsafe fn(&CoordinatesArgs<T>) -> Reach<T>,
     pub sample: unsafe fn(&SampleArgs<T>),
     pub multiply: unsafe fn(&MultiplyArgs<T>),
     /// As `multiply`, the left operand stored transposed.

@@ -7,9 +7,9 @@ use crate::cpu::kernels::*;
 /// # Safety
 ///
 /// `a` describes memory as [`CoordinatesArgs`] says.
-pub unsafe fn coordinates<T: Compute>(a: &CoordinatesArgs<T>) -> T {
+pub unsafe fn coordinates<T: Compute>(a: &CoordinatesArgs<T>) -> Reach<T> {
     let (height, width) = (T::from_i64(a.height.into()), T::from_i64(a.width.into()));
-    let mut deepest = T::ZERO;
+    let mut reach = Reach { deepest: T::ZERO, highest: T::ZERO };
     for p in 0..a.positions {
         // SAFETY: p is a position of the tile.
         unsafe {
@@ -17,8 +17,11 @@ pub unsafe fn coordinates<T: Compute>(a: &CoordinatesArgs<T>) -> T {
             let x = *a.base_x.add(p) + a.tap_x + *a.offset_x.add(p);
             let mask = *a.mask.add(p);
             let in_range = -T::ONE < y && y < height && -T::ONE < x && x < width;
-            if in_range && deepest < y {
-                deepest = y;
+            if in_range && reach.deepest < y {
+                reach.deepest = y;
+            }
+            if in_range && reach.highest < height - y {
+                reach.highest = height - y;
             }
             let (y0, x0) = if in_range { (y.floor(), x.floor()) } else { (T::ZERO, T::ZERO) };
             let (ly, lx) = if in_range { (y - y0, x - x0) } else { (T::ZERO, T::ZERO) };
@@ -38,7 +41,7 @@ pub unsafe fn coordinates<T: Compute>(a: &CoordinatesArgs<T>) -> T {
             }
         }
     }
-    deepest
+    reach
 }
 
 /// # Safety
