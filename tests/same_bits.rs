@@ -12,6 +12,7 @@ use common::report::report;
 use common::runner::{self, GRADIENTS, Plan, Setup, Threads, Workspace, all_gradients};
 use common::strategy::{case, for_all, setup};
 use common::values::{Numbers, Offsets};
+use deformconv::abi::DCN_PASS_FORWARD;
 use deformconv::context::Isa;
 
 /// A way through the library for each: one tile, many tiles of few images, many images, blocks of channels and taps,
@@ -140,20 +141,30 @@ fn forward_of_random_problems() {
     random_problems(forward_bits);
 }
 
+/// With work enough for several threads, which share the copies of images: of one image, of more than are in flight, and
+/// as far as samples reach.
 #[test]
 fn forward_again_and_again() {
-    let case = Case { n: 2, c: 24, h: 41, w: 37, o: 40, ..Case::default() };
-    let problem = Problem::new(&case);
-    for isa in runner::isas().0 {
-        let setup = Setup { threads: Threads::Own(8), workspace: Workspace::Allocator, ..Setup::plain(isa) };
-        let plan = Plan::new(&problem, &setup).expect("a plan");
-        let run = || {
-            let y = problem.y();
-            plan.forward(&y).expect("a run");
-            y.all_bits()
-        };
-        let expected = run();
-        (0..20).for_each(|_| assert_same(&case, &setup, &expected, &run()));
+    let passes = 1 << DCN_PASS_FORWARD;
+    let large = Case { n: 1, c: 40, h: 150, w: 90, o: 8, passes, ..Case::default() };
+    let several = Case { n: 5, c: 24, h: 61, w: 77, o: 9, offsets: Offsets::Mixed, ..large.clone() };
+    let far = Case { deformable_groups: 5, offsets: Offsets::Anywhere, ..large.clone() };
+    let setups = [Threads::Own(2), Threads::Own(8), Threads::Host(Host::Concurrent, 3)];
+    for case in [large, several, far] {
+        let problem = Problem::new(&case);
+        for isa in runner::isas().0 {
+            let plain = Setup::plain(isa);
+            let expected = forward_bits(&problem, &plain);
+            for setup in setups.map(|threads| Setup { threads, workspace: Workspace::Allocator, ..plain }) {
+                let plan = Plan::new(&problem, &setup).expect("a plan");
+                assert!(plan.info().max_tasks > 1, "{setup:?}\n{case:?}");
+                for _ in 0..8 {
+                    let y = problem.y();
+                    plan.forward(&y).expect("a run");
+                    assert_same(&case, &setup, &expected, &y.all_bits());
+                }
+            }
+        }
     }
 }
 

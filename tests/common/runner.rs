@@ -123,6 +123,7 @@ pub struct Info {
     pub forward_kernel: String,
     pub backward_kernel: String,
     pub packed_layout: [u64; 2],
+    pub max_tasks: u32,
 }
 
 /// A plan for a problem, in a context of its own.
@@ -173,6 +174,7 @@ impl<'p> Plan<'p> {
             forward_kernel: text(info.forward_kernel),
             backward_kernel: text(info.backward_kernel),
             packed_layout: info.packed_layout,
+            max_tasks: info.max_tasks,
         }
     }
 
