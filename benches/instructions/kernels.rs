@@ -3,36 +3,30 @@
 
 use crate::callgrind::Profile;
 use crate::rows::ISA;
+use deformconv::cpu::element::Element;
 use deformconv::cpu::kernels::{HasKernels, Kernels};
+use half::{bf16, f16};
 
 macro_rules! kernels {
-    ($($kernel:ident)*) => {
-        const KERNELS: &[&str] = &[$(stringify!($kernel)),*];
+    ($($list:ident: $($kernel:ident)*;)*) => {
+        $(const $list: &[&str] = &[$(stringify!($kernel)),*];)*
 
         /// Does not compile when the table has a kernel that is not listed.
-        fn name_of<T>(row: &Kernels<T>) -> &str {
-            let Kernels { name, isa: _, rows: _, columns: _, $($kernel: _,)* } = row;
+        fn name_of<T: Element>(row: &Kernels<T>) -> &str {
+            let Kernels { name, isa: _, rows: _, columns: _, $($($kernel: _,)*)* } = row;
             name.to_str().expect("names are ASCII")
         }
     };
 }
 
 kernels! {
-    coordinates
-    sample
-    multiply
-    multiply_transposed
-    store_planes
-    planes_to_pixels
-    corner_gradients
-    offset_gradients
-    depthwise
-    scale
-    column_dots
+    OF_EACH_TYPE: coordinates store_planes store_pixels offset_gradients;
+    OF_COMPUTED_TYPES: sample multiply multiply_transposed corner_gradients depthwise scale column_dots;
+    CONVERSIONS: widen narrow planes_to_pixels pixels_to_planes;
 }
 
-/// Beside the table: conversions of halves.
-const CONVERSIONS: &[&str] = &["widen_f16", "narrow_f16", "widen_bf16", "narrow_bf16"];
+/// The conversions where nothing is converted.
+const COPIES: &[&str] = &["copy", "transpose"];
 
 /// A kernel, and its instructions in all runs.
 pub struct Count {
@@ -40,26 +34,25 @@ pub struct Count {
     pub instructions: u64,
 }
 
-/// Of every kernel of the table, and of the conversions of halves.
+/// Of every kernel of the table.
 pub fn counts(profile: &Profile) -> Vec<Count> {
-    let mut counts = of_row::<f32>("F32", profile);
-    counts.extend(of_row::<f64>("F64", profile));
-    counts.extend(CONVERSIONS.iter().map(|name| Count {
-        kernel: (*name).to_owned(),
-        instructions: instructions(profile, &format!("half::x86::{name}")),
-    }));
+    let (computed, half) = ([OF_EACH_TYPE, OF_COMPUTED_TYPES, COPIES].concat(), [OF_EACH_TYPE, CONVERSIONS].concat());
+    let mut counts = of_row::<f32>("F32", &computed, profile);
+    counts.extend(of_row::<f64>("F64", &computed, profile));
+    counts.extend(of_row::<f16>("F16", &half, profile));
+    counts.extend(of_row::<bf16>("BF16", &half, profile));
     counts
 }
 
 /// `row` is what the row is called in the module of its instruction set.
-fn of_row<T: HasKernels>(row: &str, profile: &Profile) -> Vec<Count> {
-    let kernels = T::TABLE.iter().find(|kernels| kernels.isa.name().to_bytes() == ISA.as_bytes());
-    let name = name_of(kernels.expect("the table has a row for the instruction set"));
+fn of_row<T: HasKernels>(row: &str, kernels: &[&str], profile: &Profile) -> Vec<Count> {
+    let found = T::TABLE.iter().find(|kernels| kernels.isa.name().to_bytes() == ISA.as_bytes());
+    let name = name_of(found.expect("the table has a row for the instruction set"));
     let count = |kernel: &&str| Count {
         kernel: format!("{kernel} of {name}"),
         instructions: instructions(profile, &format!("{ISA}::{row}::{kernel}_of")),
     };
-    KERNELS.iter().map(count).collect()
+    kernels.iter().map(count).collect()
 }
 
 fn instructions(profile: &Profile, function: &str) -> u64 {

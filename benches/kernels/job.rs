@@ -4,6 +4,7 @@ use crate::common::buffer::Buffer;
 use crate::common::kinds::Dtype;
 use deformconv::cpu::element::Compute;
 use deformconv::cpu::kernels::HasKernels;
+use half::{bf16, f16};
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand_distr::{Distribution, Normal};
@@ -17,21 +18,30 @@ pub const ROW_PADDING: usize = 16;
 /// Calls of so much time are timed together.
 pub const BATCH: Duration = Duration::from_micros(200);
 
-/// What kernels compute with.
-pub trait Value: Compute + HasKernels<Compute = Self> {
+/// A type that the benchmarks have a name for.
+pub trait Named {
     const KIND: Dtype;
-    const NAME: &'static str;
 }
 
-impl Value for f32 {
-    const KIND: Dtype = Dtype::F32;
-    const NAME: &'static str = "f32";
+macro_rules! named {
+    ($($type:ty: $kind:ident)*) => {
+        $(impl Named for $type {
+            const KIND: Dtype = Dtype::$kind;
+        })*
+    };
 }
 
-impl Value for f64 {
-    const KIND: Dtype = Dtype::F64;
-    const NAME: &'static str = "f64";
-}
+named!(f32: F32 f64: F64 f16: F16 bf16: Bf16);
+
+/// What tensors are made of.
+pub trait Stored: Named + HasKernels<Compute: Value> {}
+
+impl<T: Named + HasKernels<Compute: Value>> Stored for T {}
+
+/// What kernels compute with.
+pub trait Value: Named + Compute + HasKernels<Compute = Self> {}
+
+impl<T: Named + Compute + HasKernels<Compute = T>> Value for T {}
 
 /// Operands, the same in every run.
 pub struct Memory {
@@ -49,11 +59,11 @@ impl Memory {
     }
 
     /// Of a normal distribution of deviation 1.
-    pub fn values<T: Value>(&mut self, len: usize) -> *mut T {
+    pub fn values<T: Stored>(&mut self, len: usize) -> *mut T {
         self.random(len, Normal::new(0.0, 1.0).expect("a finite deviation"))
     }
 
-    pub fn random<T: Value>(&mut self, len: usize, distribution: impl Distribution<f64>) -> *mut T {
+    pub fn random<T: Stored>(&mut self, len: usize, distribution: impl Distribution<f64>) -> *mut T {
         let buffer = Buffer::random(&[len as i64], T::KIND, distribution, &mut self.random);
         self.keep(buffer)
     }

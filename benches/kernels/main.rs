@@ -11,43 +11,62 @@ mod options;
 mod products;
 mod sampling;
 
+use common::kinds::Dtype;
 use common::rounds::{Peaks, Times};
 use deformconv::cpu::kernels::Kernels;
-use job::{Job, Value};
+use half::{bf16, f16};
+use job::{Job, Stored, Value};
 use options::Options;
 use std::process::ExitCode;
 use std::time::Duration;
 
 /// A kernel to be measured; `jobs` makes its jobs, one a size.
-struct Kernel<T: Value> {
+struct Kernel<T: Stored> {
     name: &'static str,
     jobs: fn(&'static Kernels<T>) -> Vec<Job>,
 }
 
 macro_rules! kernels {
-    ($($kernel:ident: $jobs:path;)*) => {
-        const NAMES: &[&str] = &[$(stringify!($kernel)),*];
+    (of tensors { $($of_tensors:ident: $of_tensors_jobs:path;)* } others { $($other:ident: $other_jobs:path;)* }) => {
+        const NAMES: &[&str] = &[$(stringify!($of_tensors),)* $(stringify!($other)),*];
 
-        /// The kernels of a row; does not compile when the table has one that is not listed.
-        fn kernels<T: Value>(row: &Kernels<T>) -> Vec<Kernel<T>> {
-            let Kernels { name: _, isa: _, rows: _, columns: _, $($kernel: _,)* } = row;
-            vec![$(Kernel { name: stringify!($kernel), jobs: $jobs }),*]
+        /// The kernels that every type has of its own.
+        fn of_tensors<T: Stored>() -> Vec<Kernel<T>> {
+            vec![$(Kernel { name: stringify!($of_tensors), jobs: $of_tensors_jobs }),*]
+        }
+
+        /// The kernels of a type that is computed in; does not compile when the table has one that is not listed.
+        fn all<T: Value>() -> Vec<Kernel<T>> {
+            let _ = |row: &Kernels<T>| {
+                let Kernels { name: _, isa: _, rows: _, columns: _, $($of_tensors: _,)* $($other: _,)* } = row;
+            };
+            let mut all = of_tensors();
+            all.extend([$(Kernel { name: stringify!($other), jobs: $other_jobs }),*]);
+            all
         }
     };
 }
 
 kernels! {
-    coordinates: sampling::coordinates;
-    sample: sampling::sample;
-    multiply: products::multiply;
-    multiply_transposed: products::multiply_transposed;
-    store_planes: layouts::store_planes;
-    planes_to_pixels: layouts::planes_to_pixels;
-    corner_gradients: sampling::corner_gradients;
-    offset_gradients: sampling::offset_gradients;
-    depthwise: sampling::depthwise;
-    scale: products::scale;
-    column_dots: products::column_dots;
+    of tensors {
+        coordinates: sampling::coordinates;
+        store_planes: layouts::store_planes;
+        store_pixels: layouts::store_pixels;
+        widen: layouts::widen;
+        narrow: layouts::narrow;
+        planes_to_pixels: layouts::planes_to_pixels;
+        pixels_to_planes: layouts::pixels_to_planes;
+        offset_gradients: sampling::offset_gradients;
+    }
+    others {
+        sample: sampling::sample;
+        multiply: products::multiply;
+        multiply_transposed: products::multiply_transposed;
+        corner_gradients: sampling::corner_gradients;
+        depthwise: sampling::depthwise;
+        scale: products::scale;
+        column_dots: products::column_dots;
+    }
 }
 
 fn main() -> ExitCode {
@@ -70,11 +89,13 @@ fn run(options: &Options) -> Result<(), String> {
         "{:<20} {:<17} {:<20} {:>10} {:>9} {:>8} {:>8} {:>6}",
         "kernel", "size", "row of the table", "ns a call", "ns each", "GFLOP/s", "FMA peak", "share"
     );
-    if options.types.iter().any(|name| name == f32::NAME) {
-        measure::<f32>(options)?;
-    }
-    if options.types.iter().any(|name| name == f64::NAME) {
-        measure::<f64>(options)?;
+    for dtype in &options.types {
+        match dtype {
+            Dtype::F32 => measure(all::<f32>(), options)?,
+            Dtype::F64 => measure(all::<f64>(), options)?,
+            Dtype::F16 => measure(of_tensors::<f16>(), options)?,
+            Dtype::Bf16 => measure(of_tensors::<bf16>(), options)?,
+        }
     }
     Ok(())
 }
@@ -90,8 +111,8 @@ struct Turns {
     times: Times,
 }
 
-fn measure<T: Value>(options: &Options) -> Result<(), String> {
-    let mut all = turns::<T>(options);
+fn measure<T: Stored>(kernels: Vec<Kernel<T>>, options: &Options) -> Result<(), String> {
+    let mut all = turns(&kernels, options);
     let mut peaks = Peaks::of_batches(T::KIND.computes_in_f64(), job::BATCH);
     for round in 0..=options.rounds {
         for turns in &mut all {
@@ -110,7 +131,7 @@ fn measure<T: Value>(options: &Options) -> Result<(), String> {
 }
 
 /// What is wanted and can be run: kernel by kernel, the rows of the table side by side.
-fn turns<T: Value>(options: &Options) -> Vec<Turns> {
+fn turns<T: Stored>(kernels: &[Kernel<T>], options: &Options) -> Vec<Turns> {
     let mut all = Vec::new();
     for &row in T::TABLE {
         let isa = row.isa.name().to_str().expect("names are ASCII");
@@ -122,7 +143,7 @@ fn turns<T: Value>(options: &Options) -> Vec<Turns> {
         if !options.isas.is_empty() && !options.isas.iter().any(|wanted| wanted == isa) {
             continue;
         }
-        for Kernel { name: kernel, jobs } in kernels(row) {
+        for &Kernel { name: kernel, jobs } in kernels {
             if options.kernels.iter().any(|wanted| wanted == kernel) {
                 all.extend(jobs(row).into_iter().map(|mut job| {
                     let batch = job.calls_in(job::BATCH);

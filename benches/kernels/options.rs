@@ -1,21 +1,21 @@
 //! The command line.
 
+use crate::common::kinds::Dtype;
 use crate::common::options::list;
-use crate::job::Value;
 use lexopt::prelude::*;
 
 pub const USAGE: &str = "\
 cargo bench --bench kernels -- [OPTIONS]    lists are separated by commas
 
   --kernel LIST    fields of the kernel table       default all
-  --dtype LIST     f32, f64                         default both
+  --dtype LIST     f32, f64, f16, bf16              default all; halves have kernels of their own for tensors alone
   --isa LIST       scalar, avx2, avx512, neon       default all that this processor has
   --rounds N       turns of each kernel             default 7
 ";
 
 pub struct Options {
     pub kernels: Vec<String>,
-    pub types: Vec<String>,
+    pub types: Vec<Dtype>,
     /// Empty = all.
     pub isas: Vec<String>,
     pub rounds: usize,
@@ -24,13 +24,12 @@ pub struct Options {
 /// None if only help was asked for. `kernels` are all there are.
 pub fn parse(kernels: &[&str]) -> Result<Option<Options>, lexopt::Error> {
     let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-    let mut options =
-        Options { kernels: names(kernels), types: names(&[f32::NAME, f64::NAME]), isas: Vec::new(), rounds: 7 };
+    let mut options = Options { kernels: names(kernels), types: Dtype::ALL.to_vec(), isas: Vec::new(), rounds: 7 };
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
             Long("kernel") => options.kernels = known(&mut parser, kernels)?,
-            Long("dtype") => options.types = known(&mut parser, &[f32::NAME, f64::NAME])?,
+            Long("dtype") => options.types = list(&mut parser)?,
             Long("isa") => options.isas = known(&mut parser, &["scalar", "avx2", "avx512", "neon"])?,
             Long("rounds") => options.rounds = parser.value()?.parse()?,
             // cargo bench passes it to every benchmark.

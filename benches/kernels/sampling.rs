@@ -1,6 +1,7 @@
 //! Coordinates, sampling, and their gradients: a tile of positions in the rows of a small image, offsets of 2 pixels.
 
-use crate::job::{Job, Memory, POSITIONS, ROW_PADDING, Value, sizes};
+use crate::job::{Job, Memory, POSITIONS, ROW_PADDING, Stored, Value, sizes};
+use deformconv::cpu::element::Compute;
 use deformconv::cpu::kernels::*;
 use rand_distr::{Normal, Uniform};
 use std::hint::black_box;
@@ -17,11 +18,11 @@ const TAPS: usize = 9;
 /// Channels: of most problems, of many deformable groups.
 const CHANNELS: &[usize] = &[256, 64, 8];
 
-fn arguments<T: Value>(memory: &mut Memory) -> CoordinatesArgs<T> {
+fn arguments<T: Stored>(memory: &mut Memory) -> CoordinatesArgs<T> {
     let mut base = |coordinate: fn(usize) -> usize| {
-        let base: *mut T = memory.zeros(STRIDE);
+        let base: *mut T::Compute = memory.zeros(STRIDE);
         // SAFETY: positions of the array.
-        (0..POSITIONS).for_each(|p| unsafe { *base.add(p) = T::from_i64(coordinate(FIRST + p) as i64) });
+        (0..POSITIONS).for_each(|p| unsafe { *base.add(p) = T::Compute::from_i64(coordinate(FIRST + p) as i64) });
         base
     };
     let (base_y, base_x) = (base(|position| position / SIDE), base(|position| position % SIDE));
@@ -30,8 +31,8 @@ fn arguments<T: Value>(memory: &mut Memory) -> CoordinatesArgs<T> {
         positions: POSITIONS,
         base_y,
         base_x,
-        tap_y: T::ZERO,
-        tap_x: T::ONE,
+        tap_y: T::Compute::ZERO,
+        tap_x: T::Compute::ONE,
         offset_y: memory.random(STRIDE, offsets),
         offset_x: memory.random(STRIDE, offsets),
         mask: memory.random(STRIDE, Uniform::new(0.0, 1.0).expect("an interval")),
@@ -47,14 +48,14 @@ fn arguments<T: Value>(memory: &mut Memory) -> CoordinatesArgs<T> {
 }
 
 /// The corners that the tile samples.
-fn corners<T: Value>(row: &Kernels<T>, memory: &mut Memory) -> Corners<T> {
+fn corners<T: Stored>(row: &Kernels<T>, memory: &mut Memory) -> Corners<T::Compute> {
     let args = arguments(memory);
     // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
     unsafe { (row.coordinates)(&args) };
     args.corners
 }
 
-pub fn coordinates<T: Value>(row: &'static Kernels<T>) -> Vec<Job> {
+pub fn coordinates<T: Stored>(row: &'static Kernels<T>) -> Vec<Job> {
     sizes(&[POSITIONS], |positions| {
         let mut memory = Memory::new();
         let args = arguments(&mut memory);
@@ -140,13 +141,13 @@ fn of_corners([channels, products]: [usize; 2], memory: Memory, call: impl FnMut
     Job::new(format!("{POSITIONS} x {channels}"), [elements, 2 * 4 * products * elements], memory, call)
 }
 
-pub fn offset_gradients<T: Value>(row: &'static Kernels<T>) -> Vec<Job> {
+pub fn offset_gradients<T: Stored>(row: &'static Kernels<T>) -> Vec<Job> {
     sizes(&[POSITIONS], |positions| {
         let mut memory = Memory::new();
         let args = OffsetGradientsArgs {
             positions,
             corners: corners(row, &mut memory),
-            dots: memory.values(4 * STRIDE),
+            dots: memory.values::<T::Compute>(4 * STRIDE),
             mask: memory.values(STRIDE),
             to: memory.zeros(3 * STRIDE),
             to_stride: STRIDE,

@@ -1,9 +1,7 @@
 //! Element types: what is stored, and the floating-point type it is computed in.
 
-use super::half;
-use crate::context::Isa;
 use crate::problem::DType;
-use ::half::{bf16, f16};
+use half::{bf16, f16};
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Mul, Neg, Sub};
 
@@ -85,18 +83,6 @@ pub trait Element: Copy + Send + Sync + 'static {
     fn to_compute(self) -> Self::Compute;
     /// Rounded to nearest even; overflow goes to infinity.
     fn from_compute(value: Self::Compute) -> Self;
-    /// `to_compute` for `n` neighbours, with instructions up to `isa`, which shows in the time alone.
-    ///
-    /// # Safety
-    ///
-    /// `n` elements are readable at `from` and writable at `to`, which do not overlap.
-    unsafe fn widen(isa: Isa, from: *const Self, to: *mut Self::Compute, n: usize);
-    /// `from_compute` for `n` neighbours, likewise.
-    ///
-    /// # Safety
-    ///
-    /// As [`Element::widen`].
-    unsafe fn narrow(isa: Isa, from: *const Self::Compute, to: *mut Self, n: usize);
 }
 
 macro_rules! same_element {
@@ -113,16 +99,6 @@ macro_rules! same_element {
             fn from_compute(value: Self) -> Self {
                 value
             }
-
-            unsafe fn widen(_: Isa, from: *const Self, to: *mut Self, n: usize) {
-                // SAFETY: the caller's promise.
-                unsafe { from.copy_to_nonoverlapping(to, n) };
-            }
-
-            unsafe fn narrow(_: Isa, from: *const Self, to: *mut Self, n: usize) {
-                // SAFETY: the caller's promise.
-                unsafe { from.copy_to_nonoverlapping(to, n) };
-            }
         }
     };
 }
@@ -131,7 +107,7 @@ same_element!(f32, DType::F32);
 same_element!(f64, DType::F64);
 
 macro_rules! half_element {
-    ($type:ty, $dtype:expr, $widen:path, $narrow:path) => {
+    ($type:ty, $dtype:expr) => {
         impl Element for $type {
             type Compute = f32;
             const DTYPE: DType = $dtype;
@@ -144,19 +120,9 @@ macro_rules! half_element {
             fn from_compute(value: f32) -> Self {
                 Self::from_f32(value)
             }
-
-            unsafe fn widen(isa: Isa, from: *const Self, to: *mut f32, n: usize) {
-                // SAFETY: the caller's promise.
-                unsafe { $widen(isa, from, to, n) };
-            }
-
-            unsafe fn narrow(isa: Isa, from: *const f32, to: *mut Self, n: usize) {
-                // SAFETY: the caller's promise.
-                unsafe { $narrow(isa, from, to, n) };
-            }
         }
     };
 }
 
-half_element!(f16, DType::F16, half::widen_f16, half::narrow_f16);
-half_element!(bf16, DType::Bf16, half::widen_bf16, half::narrow_bf16);
+half_element!(f16, DType::F16);
+half_element!(bf16, DType::Bf16);

@@ -3,7 +3,6 @@
 use super::element::Element;
 use super::prefetch::prefetch_read;
 use super::tile::Tile;
-use crate::context::Isa;
 use crate::plan::arena::LINE;
 use crate::problem::Tensor;
 
@@ -15,41 +14,30 @@ pub struct Field<'a, T> {
 }
 
 impl<T: Element> Field<'_, T> {
-    /// The values of a channel: where they are if they are neighbours there, in the type that is
-    /// computed in, else copied to `copy`.
+    /// The values of a channel: where they are if they are neighbours there, else copied to `copy`.
     ///
     /// # Safety
     ///
     /// The data covers the tensor, tile and channel exist, `copy` has room for the positions.
-    pub unsafe fn values(&self, isa: Isa, tile: &Tile, channel: usize, copy: *mut T::Compute) -> *const T::Compute {
-        if T::IS_COMPUTE && self.are_neighbours(tile) {
-            return self.first(tile, channel).cast();
+    pub unsafe fn values(&self, tile: &Tile, channel: usize, copy: *mut T) -> *const T {
+        if self.are_neighbours(tile) {
+            return self.first(tile, channel);
         }
-        // SAFETY: the caller's promise.
-        unsafe { self.copy(isa, tile, channel, copy) };
-        copy
-    }
-
-    /// Copies the values of a channel.
-    ///
-    /// # Safety
-    ///
-    /// As [`Field::values`].
-    pub unsafe fn copy(&self, isa: Isa, tile: &Tile, channel: usize, to: *mut T::Compute) {
         let [sn, sc, sh, sw, _] = self.tensor.strides.map(|stride| stride as isize);
         // SAFETY: positions of this image's plane of the channel.
         unsafe {
             let plane = self.data.offset(tile.n as isize * sn + channel as isize * sc);
             for run in tile.runs() {
                 let from = plane.offset(run.row as isize * sh + run.column as isize * sw);
-                let to = to.add(run.at);
+                let to = copy.add(run.at);
                 if sw == 1 {
-                    T::widen(isa, from, to, run.positions);
+                    from.copy_to_nonoverlapping(to, run.positions);
                 } else {
-                    (0..run.positions as isize).for_each(|p| *to.offset(p) = (*from.offset(p * sw)).to_compute());
+                    (0..run.positions as isize).for_each(|p| *to.offset(p) = *from.offset(p * sw));
                 }
             }
         }
+        copy
     }
 
     /// Asks for the values of a channel that is read soon.

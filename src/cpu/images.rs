@@ -2,8 +2,7 @@
 //! image is copied to the workspace when its turn comes.
 
 use super::element::Compute;
-use super::kernels::{HasKernels, Kernels, Reach};
-use super::layout::{Matrix, transpose_widening};
+use super::kernels::{CopyArgs, HasKernels, Kernels, Matrix, Reach};
 use super::shared_copy::SharedParts;
 use crate::plan::cuts::ChannelCut;
 use crate::plan::maps::{Image, MOST_PARTS, flat_stride, is_planes, pixel_stride};
@@ -165,7 +164,7 @@ pub struct Images<'a, T: HasKernels> {
     pub x: &'a Tensor,
     pub data: *const T,
     pub how: Image,
-    pub kernels: &'a Kernels<T::Compute>,
+    pub kernels: &'a Kernels<T>,
     /// Room for the copies of the images in flight, `copy_size` bytes each.
     pub copies: *mut u8,
     pub copy_size: usize,
@@ -257,18 +256,16 @@ impl<T: HasKernels> Images<'_, T> {
         // SAFETY: all pixels of this part are in the image and in the copy.
         unsafe {
             let image = self.image(n).offset(block.start as isize * self.x.strides[1] as isize);
-            let to = self.copy(slot).add(block.start * self.pixel_count() + first * channels);
+            let data = self.copy(slot).add(block.start * self.pixel_count() + first * channels);
+            let to = Matrix { data, stride: channels as isize };
             if is_planes(self.x) {
-                let planes = Matrix { data: image.add(first), stride: self.x.strides[1] as isize };
-                let to = Matrix { data: to, stride: channels as isize };
-                transpose_widening(self.kernels, [channels, pixels.len()], planes, to);
+                let from = Matrix { data: image.add(first), stride: self.x.strides[1] as isize };
+                (self.kernels.planes_to_pixels)(&CopyArgs { rows: channels, columns: pixels.len(), from, to });
             } else if let Some(stride) = pixel_stride(self.x) {
-                for pixel in 0..pixels.len() {
-                    let from = image.offset((first + pixel) as isize * stride);
-                    T::widen(self.kernels.isa, from, to.add(pixel * channels), channels);
-                }
+                let from = Matrix { data: image.offset(first as isize * stride), stride };
+                (self.kernels.widen)(&CopyArgs { rows: pixels.len(), columns: channels, from, to });
             } else {
-                self.copy_elements(image, channels, pixels, to);
+                self.copy_elements(image, channels, pixels, data);
             }
         }
     }

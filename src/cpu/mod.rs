@@ -10,10 +10,8 @@ pub mod direct;
 pub mod element;
 mod field;
 pub mod forward;
-mod half;
 mod images;
 pub mod kernels;
-mod layout;
 #[cfg(target_arch = "aarch64")]
 pub mod neon;
 mod pack;
@@ -23,5 +21,6 @@ pub mod scalar;
 mod share;
 mod shared_copy;
 pub mod simd;
+mod stored;
 mod sum;
 pub mod tile;

@@ -38,7 +38,7 @@ pub struct Panels<C> {
 #[derive(Clone, Copy)]
 pub struct SamplerInput<'a, T: HasKernels> {
     pub problem: &'a Problem,
-    pub kernels: &'a Kernels<T::Compute>,
+    pub kernels: &'a Kernels<T>,
     pub offset: *const T,
     /// NULL where the problem has none.
     pub mask: *const T,
@@ -51,9 +51,10 @@ pub struct Sampler<'a, T: HasKernels> {
     slots: usize,
     base_y: *mut T::Compute,
     base_x: *mut T::Compute,
-    offset_y: *mut T::Compute,
-    offset_x: *mut T::Compute,
-    mask: *mut T::Compute,
+    /// Offset and mask of a tap, where they have to be copied; ones where the problem has no mask.
+    offset_y: *mut T,
+    offset_x: *mut T,
+    mask: *mut T,
     /// Which tap of which deformable group each slot of the arrays below holds.
     tags: *mut u64,
     index: *mut i32,
@@ -79,9 +80,9 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
                 slots: map.slots,
                 base_y: at(map.base_y),
                 base_x: at(map.base_x),
-                offset_y: at(map.offset_y),
-                offset_x: at(map.offset_x),
-                mask: at(map.mask),
+                offset_y: scratch.add(map.offset_y).cast(),
+                offset_x: scratch.add(map.offset_x).cast(),
+                mask: scratch.add(map.mask).cast(),
                 tags: scratch.add(map.tags).cast(),
                 index: scratch.add(map.index).cast(),
                 weight: at(map.weight),
@@ -91,10 +92,10 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
             };
             // Kernels work in whole vectors: what is beyond the last position must be a value, whichever.
             for p in 0..map.stride {
-                for array in [sampler.base_y, sampler.base_x, sampler.offset_y, sampler.offset_x] {
+                for array in [sampler.base_y, sampler.base_x] {
                     *array.add(p) = T::Compute::ZERO;
                 }
-                *sampler.mask.add(p) = T::Compute::ONE;
+                *sampler.mask.add(p) = T::from_compute(T::Compute::ONE);
             }
             sampler
         }
@@ -254,13 +255,9 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
             if *self.tags.add(slot) == key as u64 {
                 return corners;
             }
-            let isa = self.input.kernels.isa;
-            let offset_y = self.offset().values(isa, &self.tile, 2 * key, self.offset_y);
-            let offset_x = self.offset().values(isa, &self.tile, 2 * key + 1, self.offset_x);
-            let mask = match self.mask_field() {
-                Some(mask) => mask.values(isa, &self.tile, key, self.mask),
-                None => self.mask.cast_const(),
-            };
+            let offset_y = self.offset().values(&self.tile, 2 * key, self.offset_y);
+            let offset_x = self.offset().values(&self.tile, 2 * key + 1, self.offset_x);
+            let mask = self.mask(deformable_group, tap);
             let (i, j) = (tap as i64 / g.kernel_w, tap as i64 % g.kernel_w);
             self.reach = (self.input.kernels.coordinates)(&CoordinatesArgs {
                 positions: self.tile.positions,
@@ -286,13 +283,13 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
     /// # Safety
     ///
     /// Tap and deformable group exist.
-    pub unsafe fn mask(&mut self, deformable_group: usize, tap: usize) -> *const T::Compute {
-        if let Some(mask) = self.mask_field() {
-            let key = deformable_group * self.input.problem.geometry.taps() as usize + tap;
+    pub unsafe fn mask(&self, deformable_group: usize, tap: usize) -> *const T {
+        let key = deformable_group * self.input.problem.geometry.taps() as usize + tap;
+        match self.mask_field() {
             // SAFETY: the channel exists.
-            unsafe { mask.copy(self.input.kernels.isa, &self.tile, key, self.mask) };
+            Some(mask) => unsafe { mask.values(&self.tile, key, self.mask) },
+            None => self.mask,
         }
-        self.mask
     }
 
     /// Asks for offset and mask of a tap that is sampled soon.

@@ -73,3 +73,43 @@ pub trait Simd: Copy {
     /// Transposes the square of the first LANES vectors of `block`, in registers.
     unsafe fn transpose(block: &mut [Self; MAX_LANES]);
 }
+
+/// Vectors that are widened from half precision and rounded to it. Unsafe as [`Simd`] is.
+pub trait HalfPrecision: Simd<Scalar = f32> {
+    /// LANES times 16 bits.
+    type Halves: Copy;
+
+    /// LANES halves, of any alignment.
+    unsafe fn load_halves(from: *const u16) -> Self::Halves;
+    /// LANES halves, of any alignment.
+    unsafe fn store_halves(halves: Self::Halves, to: *mut u16);
+
+    unsafe fn from_f16(halves: Self::Halves) -> Self;
+    unsafe fn from_bf16(halves: Self::Halves) -> Self;
+    /// Rounded to nearest even; NaN is the canonical one.
+    unsafe fn to_f16(self) -> Self::Halves;
+    /// Rounded to nearest even; NaN is the canonical one.
+    unsafe fn to_bf16(self) -> Self::Halves;
+
+    /// The first `n` < LANES halves, 0 in the other lanes; nothing beyond them is read.
+    #[inline(always)]
+    unsafe fn load_first_halves(from: *const u16, n: usize) -> Self::Halves {
+        let mut halves = [0; MAX_LANES];
+        // SAFETY: the caller's promise.
+        unsafe {
+            (0..n).for_each(|lane| halves[lane] = from.add(lane).read_unaligned());
+            Self::load_halves(halves.as_ptr())
+        }
+    }
+
+    /// The first `n` < LANES lanes; nothing beyond them is written.
+    #[inline(always)]
+    unsafe fn store_first_halves(halves: Self::Halves, to: *mut u16, n: usize) {
+        let mut all = [0; MAX_LANES];
+        // SAFETY: the caller's promise.
+        unsafe {
+            Self::store_halves(halves, all.as_mut_ptr());
+            (0..n).for_each(|lane| to.add(lane).write_unaligned(all[lane]));
+        }
+    }
+}

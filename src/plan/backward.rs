@@ -74,7 +74,7 @@ pub struct BackwardPlan<T: HasKernels> {
     pub problem: Problem,
     /// Groups of one channel and one output channel, whose products go across channels.
     pub depthwise: bool,
-    pub kernels: &'static Kernels<T::Compute>,
+    pub kernels: &'static Kernels<T>,
     pub image: Image,
     pub workers: usize,
     pub images_in_flight: usize,
@@ -93,7 +93,7 @@ pub struct BackwardPlan<T: HasKernels> {
 }
 
 impl<T: HasKernels> BackwardPlan<T> {
-    pub fn new(problem: &Problem, kernels: &'static Kernels<T::Compute>, threads: usize) -> Result<Self> {
+    pub fn new(problem: &Problem, kernels: &'static Kernels<T>, threads: usize) -> Result<Self> {
         let g = &problem.geometry;
         let size = size_of::<T::Compute>();
         let threads = if problem.forward_flops() < PARALLEL_WORK { 1 } else { threads };

@@ -50,7 +50,7 @@ pub enum Packing {
 
 pub struct ForwardPlan<T: HasKernels> {
     pub problem: Problem,
-    pub kernels: &'static Kernels<T::Compute>,
+    pub kernels: &'static Kernels<T>,
     pub tiling: Tiling,
     pub packing: Packing,
     /// Groups of one channel and one output channel, which panels go across.
@@ -79,7 +79,7 @@ const PARALLEL_WORK: u64 = 100_000_000;
 const SAMPLE_WORK: u64 = 16;
 
 impl<T: HasKernels> ForwardPlan<T> {
-    pub fn new(problem: &Problem, kernels: &'static Kernels<T::Compute>, threads: usize) -> Result<Self> {
+    pub fn new(problem: &Problem, kernels: &'static Kernels<T>, threads: usize) -> Result<Self> {
         let g = &problem.geometry;
         let samples = g.n as u64 * (g.c * g.taps()) as u64 * g.positions() as u64;
         let work = problem.forward_flops().saturating_add(samples.saturating_mul(SAMPLE_WORK));
@@ -116,7 +116,7 @@ impl<T: HasKernels> ForwardPlan<T> {
         Ok(plan)
     }
 
-    fn tiling(problem: &Problem, kernels: &Kernels<T::Compute>, threads: usize) -> Tiling {
+    fn tiling(problem: &Problem, kernels: &Kernels<T>, threads: usize) -> Tiling {
         let g = &problem.geometry;
         let cut = if g.is_depthwise() { Tiling::depthwise } else { Tiling::new };
         cut(g, kernels.rows, kernels.columns, size_of::<T::Compute>(), threads)

@@ -108,8 +108,8 @@ fn kernels_for<T: HasKernels>(
     problem: &Problem,
     context: &Context,
     candidates: Candidates,
-) -> Option<&'static Kernels<T::Compute>> {
-    let refusal = |kernels: &Kernels<T::Compute>| {
+) -> Option<&'static Kernels<T>> {
+    let refusal = |kernels: &Kernels<T>| {
         if candidates == Candidates::Direct {
             Some("passed over: not asked for")
         } else if kernels.isa > context.isa || !kernels.isa.is_available() {

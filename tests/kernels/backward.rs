@@ -4,7 +4,7 @@ use super::Trial;
 use super::forward::CornerArrays;
 use super::guarded::Place;
 use super::operand::Operand;
-use super::values::{Value, magnitude};
+use super::values::{Stored, Value, magnitude};
 use deformconv::cpu::kernels::*;
 
 /// What the corners of a tile are computed from.
@@ -75,7 +75,7 @@ pub fn corner_gradients<T: Value>(trial: &mut Trial<T>) {
     grad[1].assert_same(|pixel, c| both[1].get(pixel, c), channels, "grad_image by itself");
 }
 
-pub fn offset_gradients<T: Value>(trial: &mut Trial<T>) {
+pub fn offset_gradients<T: Stored>(trial: &mut Trial<T>) {
     let (positions, place) = (trial.positions(), trial.place);
     let room = positions + POSITION_PADDING - 1;
     let accumulate = trial.random.one_in(2);
@@ -85,16 +85,16 @@ pub fn offset_gradients<T: Value>(trial: &mut Trial<T>) {
     // ly and lx, then 1 where the sample is in range; the other factors may be anything where it is not.
     let in_range: Vec<bool> = (0..room).map(|p| p < positions && !random.one_in(4)).collect();
     let fraction = corners.fraction.filled(|k, p| match (k, in_range[p]) {
-        (2, in_range) => T::from_f64(if in_range { 1.0 } else { 0.0 }),
+        (2, in_range) => T::Compute::from_f64(if in_range { 1.0 } else { 0.0 }),
         (_, true) => random.between(0.0, 1.0),
-        (_, false) => T::from_f64(0.0),
+        (_, false) => T::Compute::from_f64(0.0),
     });
     let corners = CornerArrays { fraction, ..corners };
     // Some corners of a sample may be outside; behind the last position anything may be.
     let index = corners.index.filled(|_, p| if p < positions && random.one_in(4) { -1 } else { p as i32 });
     let corners = CornerArrays { index, ..corners };
     let dots = Operand::new([room, 4], 4, place).filled(|p, _| random.number(in_range[p]));
-    let mask = Operand::new([1, room], room, place).filled(|_, p| random.number(in_range[p]));
+    let mask = Operand::row((0..positions).map(|p| T::from_compute(random.number(in_range[p]))), place);
     let held = Operand::new([3, room], to_stride, place);
     let held = if accumulate { held.filled(|_, _| random.between(-1.0, 1.0)) } else { held };
     let run = |kernels: &Kernels<T>| {

@@ -2,7 +2,7 @@
 
 use super::Trial;
 use super::operand::Operand;
-use super::values::{Random, Value, magnitude};
+use super::values::{Random, Stored, Value, magnitude};
 use deformconv::cpu::kernels::*;
 use std::ptr::{null, null_mut};
 
@@ -15,7 +15,7 @@ pub struct CornerArrays<T> {
 
 impl<T: Value> CornerArrays<T> {
     /// Of poison, with room for so many positions.
-    pub fn new(trial: &mut Trial<T>, room: usize) -> Self {
+    pub fn new<S: Stored<Compute = T>>(trial: &mut Trial<S>, room: usize) -> Self {
         let stride = trial.stride(room);
         Self {
             index: Operand::new([4, room], stride, trial.place),
@@ -67,23 +67,25 @@ fn offset<T: Value>(random: &mut Random, size: i32) -> T {
     }
 }
 
-pub fn coordinates<T: Value>(trial: &mut Trial<T>) {
+pub fn coordinates<T: Stored>(trial: &mut Trial<T>) {
     let (positions, place) = (trial.positions(), trial.place);
     let room = positions + POSITION_PADDING - 1;
     let [height, width] = [[1, 1], [5, 9], [1, 40], [33, 17], [46_340, 46_340]][trial.random.below(5)];
     let random = &mut trial.random;
-    let row = |room: usize, value: &mut dyn FnMut() -> T| {
-        let values: Vec<T> = (0..positions).map(|_| value()).collect();
-        Operand::new([1, room], room, place).filled(|_, p| *values.get(p).unwrap_or(&T::from_f64(f64::NAN)))
+    let mut base = |size: i32| {
+        let room = Operand::new([1, room], room, place);
+        let mut value = || T::Compute::from_f64(random.below(size as usize + 3) as f64 - 1.0);
+        room.filled(|_, p| if p < positions { value() } else { T::Compute::from_f64(f64::NAN) })
     };
-    let base_y = row(room, &mut || T::from_f64(random.below(height as usize + 3) as f64 - 1.0));
-    let base_x = row(room, &mut || T::from_f64(random.below(width as usize + 3) as f64 - 1.0));
-    let offset_y = row(positions, &mut || offset(random, height));
-    let offset_x = row(positions, &mut || offset(random, width));
-    let mask = row(positions, &mut || random.number(false));
-    let [tap_y, tap_x] = [0, 1].map(|_| T::from_f64(random.below(5) as f64));
+    let (base_y, base_x) = (base(height), base(width));
+    let row =
+        |value: &mut dyn FnMut() -> T::Compute| Operand::row((0..positions).map(|_| T::from_compute(value())), place);
+    let offset_y = row(&mut || offset(random, height));
+    let offset_x = row(&mut || offset(random, width));
+    let mask = row(&mut || random.number(false));
+    let [tap_y, tap_x] = [0, 1].map(|_| T::Compute::from_f64(random.below(5) as f64));
     let gradients = random.one_in(2);
-    let [got, expected] = [0, 1].map(|_| CornerArrays::<T>::new(trial, room));
+    let [got, expected] = [0, 1].map(|_| CornerArrays::new(trial, room));
     let [reach, at_least] = [(trial.kernels, &got), (trial.scalar, &expected)].map(|(kernels, corners)| {
         let all = corners.arguments();
         let args = CoordinatesArgs {
@@ -102,9 +104,9 @@ pub fn coordinates<T: Value>(trial: &mut Trial<T>) {
         // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
         unsafe { (kernels.coordinates)(&args) }
     });
-    let size = T::from_f64(height.into());
+    let (size, one) = (T::Compute::from_f64(height.into()), T::Compute::from_f64(1.0));
     assert!(at_least.deepest <= reach.deepest && reach.deepest < size, "{reach:?}, scalar: {at_least:?}");
-    assert!(at_least.highest <= reach.highest && reach.highest <= size + T::ONE, "{reach:?}, scalar: {at_least:?}");
+    assert!(at_least.highest <= reach.highest && reach.highest <= size + one, "{reach:?}, scalar: {at_least:?}");
     got.index.assert_same(|k, p| expected.index.get(k, p), positions, "index");
     got.weight.assert_same(|k, p| expected.weight.get(k, p), positions, "weight");
     // Where they are not wanted, both are untouched.
@@ -196,49 +198,4 @@ fn product<T: Value>(trial: &mut Trial<T>, transposed: bool, kernel: fn(&Kernels
     // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
     unsafe { kernel(trial.kernels)(&arguments(&left, &right, &acc)) };
     acc.assert_close(&expected, &magnitudes, depth + 1, "acc");
-}
-
-pub fn store_planes<T: Value>(trial: &mut Trial<T>) {
-    let (positions, place) = (trial.positions(), trial.place);
-    let columns = 1 + trial.number % trial.kernels.columns;
-    let random = &mut trial.random;
-    let acc = Operand::new([positions, trial.kernels.columns], trial.kernels.columns, place);
-    let acc = acc.filled(|_, _| random.number(false));
-    let bias = Operand::row((0..trial.kernels.columns).map(|_| random.number(false)), place);
-    let plane_stride = trial.stride(positions);
-    let y = Operand::new([columns, positions], plane_stride, place);
-    let upside_down = trial.random.one_in(2);
-    let args = StorePlanesArgs {
-        positions,
-        columns,
-        acc: acc.pointer(),
-        bias: bias.pointer(),
-        y: if upside_down { y.row_pointer(columns - 1) } else { y.pointer() },
-        plane_stride: if upside_down { -(plane_stride as isize) } else { plane_stride as isize },
-    };
-    // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
-    unsafe { (trial.kernels.store_planes)(&args) };
-    let column = |row: usize| if upside_down { columns - 1 - row } else { row };
-    y.assert_same(|row, p| acc.get(p, column(row)) + bias.get(0, column(row)), positions, "y");
-}
-
-pub fn planes_to_pixels<T: Value>(trial: &mut Trial<T>) {
-    let (channels, place) = (trial.channels(), trial.place);
-    let pixels = trial.positions() + 64 * trial.random.below(3);
-    let (plane_stride, pixel_stride) = (trial.stride(pixels), trial.stride(channels));
-    let planes = Operand::new([channels, pixels], plane_stride, place).filled(|_, _| trial.random.number(false));
-    let to = Operand::new([pixels, channels], pixel_stride, place);
-    let upside_down = trial.random.one_in(2);
-    let args = TransposeArgs {
-        channels,
-        pixels,
-        planes: if upside_down { planes.row_pointer(channels - 1) } else { planes.pointer() },
-        plane_stride: if upside_down { -(plane_stride as isize) } else { plane_stride as isize },
-        to: to.pointer(),
-        pixel_stride,
-    };
-    // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
-    unsafe { (trial.kernels.planes_to_pixels)(&args) };
-    let plane = |c: usize| if upside_down { channels - 1 - c } else { c };
-    to.assert_same(|p, c| planes.get(plane(c), p), channels, "pixels");
 }

@@ -7,20 +7,22 @@ mod depthwise;
 mod effort;
 mod forward;
 mod guarded;
+mod layouts;
 mod operand;
 #[path = "../common/report.rs"]
 mod report;
 mod values;
 
 use deformconv::context::Isa;
-use deformconv::cpu::kernels::Kernels;
+use deformconv::cpu::kernels::{HasKernels, Kernels};
 use effort::cases;
 use guarded::Place;
+use half::{bf16, f16};
 use report::report;
-use values::{Random, Value};
+use values::{Random, Stored};
 
 /// One comparison: which kernels, on what sizes and values, and where the operands lie.
-struct Trial<T: Value> {
+struct Trial<T: Stored> {
     kernels: &'static Kernels<T>,
     scalar: &'static Kernels<T>,
     /// Sizes are made of it, so that a run of them goes through all tails.
@@ -29,7 +31,7 @@ struct Trial<T: Value> {
     random: Random,
 }
 
-impl<T: Value> Trial<T> {
+impl<T: Stored> Trial<T> {
     /// 1 to 35, which with [`Self::channels`] gives all pairs.
     fn positions(&self) -> usize {
         1 + self.number % 35
@@ -52,7 +54,7 @@ impl<T: Value> Trial<T> {
 }
 
 /// Runs `check` on every row for T. The processor has what `check` is given.
-fn rows<T: Value>(kernel: &str, check: fn(&mut Trial<T>)) {
+fn rows<T: Stored>(kernel: &str, check: fn(&mut Trial<T>)) {
     let scalar = *T::TABLE.last().expect("the table has a scalar row");
     assert_eq!(scalar.isa, Isa::Scalar);
     let count = cases(140) as usize;
@@ -73,34 +75,44 @@ fn rows<T: Value>(kernel: &str, check: fn(&mut Trial<T>)) {
 }
 
 macro_rules! against_scalar {
-    ($($kernel:ident: $check:path;)*) => {
+    ($($kernel:ident: $check:path, $($type:ty)*;)*) => {
         $(#[test]
         fn $kernel() {
-            rows::<f32>(stringify!($kernel), $check);
-            rows::<f64>(stringify!($kernel), $check);
+            $(rows::<$type>(stringify!($kernel), $check);)*
         })*
 
         /// Does not compile when the table has a kernel that is not listed.
         #[test]
         fn every_kernel_is_listed() {
-            fn list<T>(row: &Kernels<T>) {
+            fn list<T: HasKernels>(row: &Kernels<T>) {
                 let Kernels { name: _, isa: _, rows: _, columns: _, $($kernel: _,)* } = row;
             }
-            list(<f32 as deformconv::cpu::kernels::HasKernels>::TABLE[0]);
+            list(f32::TABLE[0]);
         }
     };
 }
 
+// In half precision there are the kernels that see tensors; the others are those of f32.
 against_scalar! {
-    coordinates: forward::coordinates;
-    sample: forward::sample;
-    multiply: forward::multiply;
-    multiply_transposed: forward::multiply_transposed;
-    store_planes: forward::store_planes;
-    planes_to_pixels: forward::planes_to_pixels;
-    corner_gradients: backward::corner_gradients;
-    offset_gradients: backward::offset_gradients;
-    depthwise: depthwise::depthwise;
-    scale: depthwise::scale;
-    column_dots: depthwise::column_dots;
+    coordinates: forward::coordinates, f32 f64 f16 bf16;
+    sample: forward::sample, f32 f64;
+    multiply: forward::multiply, f32 f64;
+    multiply_transposed: forward::multiply_transposed, f32 f64;
+    store_planes: layouts::store_planes, f32 f64 f16 bf16;
+    store_pixels: layouts::store_pixels, f32 f64 f16 bf16;
+    widen: layouts::widen, f32 f64 f16 bf16;
+    narrow: layouts::narrow, f32 f64 f16 bf16;
+    planes_to_pixels: layouts::planes_to_pixels, f32 f64 f16 bf16;
+    pixels_to_planes: layouts::pixels_to_planes, f32 f64 f16 bf16;
+    corner_gradients: backward::corner_gradients, f32 f64;
+    offset_gradients: backward::offset_gradients, f32 f64 f16 bf16;
+    depthwise: depthwise::depthwise, f32 f64;
+    scale: depthwise::scale, f32 f64;
+    column_dots: depthwise::column_dots, f32 f64;
+}
+
+#[test]
+fn every_half_there_and_back() {
+    layouts::there_and_back::<f16>(f16::from_bits, f16::to_bits);
+    layouts::there_and_back::<bf16>(bf16::from_bits, bf16::to_bits);
 }

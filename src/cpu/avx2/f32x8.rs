@@ -1,7 +1,7 @@
 //! Eight f32 in a ymm register.
 
 use super::f64x4::F64x4;
-use crate::cpu::simd::{MAX_LANES, PixelAddresses, Simd};
+use crate::cpu::simd::{HalfPrecision, MAX_LANES, PixelAddresses, Simd};
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]
@@ -157,6 +157,42 @@ impl Simd for F32x8 {
                 block[i] = Self(_mm256_permute2f128_ps::<0x20>(fours[i], fours[i + 4]));
                 block[i + 4] = Self(_mm256_permute2f128_ps::<0x31>(fours[i], fours[i + 4]));
             }
+        }
+    }
+}
+
+// SAFETY (all): as above.
+impl HalfPrecision for F32x8 {
+    type Halves = __m128i;
+
+    #[inline(always)]
+    unsafe fn load_halves(from: *const u16) -> __m128i {
+        unsafe { _mm_loadu_si128(from.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn store_halves(halves: __m128i, to: *mut u16) {
+        unsafe { _mm_storeu_si128(to.cast(), halves) }
+    }
+    #[inline(always)]
+    unsafe fn from_f16(halves: __m128i) -> Self {
+        Self(unsafe { _mm256_cvtph_ps(halves) })
+    }
+    #[inline(always)]
+    unsafe fn from_bf16(halves: __m128i) -> Self {
+        Self(unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(halves))) })
+    }
+    #[inline(always)]
+    unsafe fn to_f16(self) -> __m128i {
+        unsafe { _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn to_bf16(self) -> __m128i {
+        unsafe {
+            let bits = _mm256_castps_si256(self.0);
+            let last = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+            let rounded = _mm256_add_epi32(bits, _mm256_add_epi32(last, _mm256_set1_epi32(0x7fff)));
+            let halves = _mm256_srli_epi32::<16>(rounded);
+            _mm_packus_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256::<1>(halves))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::f64x8::F64x8;
 use crate::cpu::avx2::F32x8;
-use crate::cpu::simd::{MAX_LANES, PixelAddresses, Simd};
+use crate::cpu::simd::{HalfPrecision, MAX_LANES, PixelAddresses, Simd};
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]
@@ -163,6 +163,49 @@ impl Simd for F32x16 {
                 block[j + 8] = Self(_mm512_shuffle_f32x4::<0xdd>(ab02, cd02));
                 block[j + 12] = Self(_mm512_shuffle_f32x4::<0xdd>(ab13, cd13));
             }
+        }
+    }
+}
+
+// SAFETY (all): as above.
+impl HalfPrecision for F32x16 {
+    type Halves = __m256i;
+
+    #[inline(always)]
+    unsafe fn load_halves(from: *const u16) -> __m256i {
+        unsafe { _mm256_loadu_si256(from.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn store_halves(halves: __m256i, to: *mut u16) {
+        unsafe { _mm256_storeu_si256(to.cast(), halves) }
+    }
+    #[inline(always)]
+    unsafe fn load_first_halves(from: *const u16, n: usize) -> __m256i {
+        unsafe { _mm256_maskz_loadu_epi16(first(n), from.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn store_first_halves(halves: __m256i, to: *mut u16, n: usize) {
+        unsafe { _mm256_mask_storeu_epi16(to.cast(), first(n), halves) }
+    }
+    #[inline(always)]
+    unsafe fn from_f16(halves: __m256i) -> Self {
+        Self(unsafe { _mm512_cvtph_ps(halves) })
+    }
+    #[inline(always)]
+    unsafe fn from_bf16(halves: __m256i) -> Self {
+        Self(unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(halves))) })
+    }
+    #[inline(always)]
+    unsafe fn to_f16(self) -> __m256i {
+        unsafe { _mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn to_bf16(self) -> __m256i {
+        unsafe {
+            let bits = _mm512_castps_si512(self.0);
+            let last = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+            let rounded = _mm512_add_epi32(bits, _mm512_add_epi32(last, _mm512_set1_epi32(0x7fff)));
+            _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(rounded))
         }
     }
 }

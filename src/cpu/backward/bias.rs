@@ -1,6 +1,6 @@
 //! grad_bias: grad_y summed over images and positions.
 
-use super::super::kernels::HasKernels;
+use super::super::kernels::{CopyArgs, HasKernels};
 use super::super::share::share;
 use super::super::sum::Sum;
 use super::outputs::at;
@@ -46,7 +46,8 @@ impl<T: HasKernels> Run<'_, T> {
             unsafe {
                 let element = |p: usize| self.tensors.grad_y.offset(at(tensor, [n, o, p / out_w, p % out_w]));
                 if is_planes(tensor) {
-                    T::widen(self.plan.kernels.isa, element(0).add(first), run.as_mut_ptr(), run.len());
+                    let from = element(0).add(first);
+                    (self.plan.kernels.widen)(&CopyArgs::row(run.len(), from, run.as_mut_ptr()));
                 } else {
                     (first..).zip(run.iter_mut()).for_each(|(p, value)| *value = (*element(p)).to_compute());
                 }

@@ -4,7 +4,6 @@
 use super::super::element::MAX_SAMPLE_CHANNELS;
 use super::super::images::Made;
 use super::super::kernels::*;
-use super::super::layout::Matrix;
 use super::super::sampler::{Columns, Sampler};
 use super::super::tile::Tile;
 use super::hits::{CHUNK, Together};

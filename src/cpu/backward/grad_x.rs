@@ -1,11 +1,9 @@
 //! grad_x, from the workspace to the caller's tensor.
 
-use super::super::kernels::HasKernels;
-use super::super::layout::{Matrix, transpose_narrowing};
+use super::super::kernels::{CopyArgs, HasKernels, Matrix};
 use super::outputs::at;
 use super::{Run, store};
 use crate::abi::DCN_GRAD_X;
-use crate::cpu::element::Compute;
 use crate::error::Result;
 use crate::exec::Team;
 use crate::plan::maps::{is_planes, pixel_stride};
@@ -31,25 +29,23 @@ impl<T: HasKernels> Run<'_, T> {
     /// Some pixels of a unit's channels.
     unsafe fn write_pixels(&self, n: usize, slot: usize, part: Range<usize>, channels: Range<usize>) {
         let tensor = &self.plan.problem.grad_x;
-        let plane_stride = tensor.strides[1] as isize;
         // SAFETY: pixels of the image, in the workspace and in the caller's tensor.
         unsafe {
             if self.tensors.adds_to(DCN_GRAD_X) || self.any_moved_on(slot) {
                 return self.add_pixels(n, slot, part, channels);
             }
             let pixels = self.grad_pixels(slot, channels.start);
-            let from = pixels.first.add(part.start * pixels.stride + channels.start);
+            let data = pixels.first.add(part.start * pixels.stride + channels.start).cast_const();
+            let from = Matrix { data, stride: pixels.stride as isize };
             let to = self.tensors.grad_x.offset(at(tensor, [n, channels.start, 0, 0]));
-            if is_planes(tensor) && plane_stride >= 0 {
-                let from = Matrix { data: from.cast_const(), stride: pixels.stride as isize };
-                let to = Matrix { data: to.add(part.start), stride: plane_stride };
-                transpose_narrowing(self.plan.kernels, [part.len(), channels.len()], from, to);
+            let args = |data, stride| {
+                let to = Matrix { data, stride };
+                CopyArgs { rows: part.len(), columns: channels.len(), from, to }
+            };
+            if is_planes(tensor) {
+                (self.plan.kernels.pixels_to_planes)(&args(to.add(part.start), tensor.strides[1] as isize));
             } else if let Some(stride) = pixel_stride(tensor) {
-                for (i, pixel) in part.enumerate() {
-                    let from = from.add(i * pixels.stride);
-                    (0..channels.len()).for_each(|c| *from.add(c) = (*from.add(c)).canonical());
-                    T::narrow(self.plan.kernels.isa, from, to.offset(pixel as isize * stride), channels.len());
-                }
+                (self.plan.kernels.narrow)(&args(to.offset(part.start as isize * stride), stride));
             } else {
                 self.add_pixels(n, slot, part, channels);
             }

@@ -1,11 +1,11 @@
 //! Tiles of grad_y, copied and widened in the order in which they lie in memory, planes or pixels: the micro-kernel takes
 //! its left operand either way.
 
-use super::super::kernels::{HasKernels, Kernels, MultiplyArgs};
-use super::super::layout::{Matrix, transpose_widening};
+use super::super::kernels::{CopyArgs, HasKernels, Kernels, Matrix, MultiplyArgs};
 use super::super::tile::Tile;
 use super::Run;
 use super::outputs::at;
+use crate::cpu::element::Element;
 use crate::plan::backward::padded_row;
 use crate::plan::maps::is_planes;
 
@@ -20,12 +20,12 @@ pub(super) struct GradY<C> {
 
 impl<C> GradY<C> {
     /// The micro-kernel for grad_y as [positions][output channels].
-    pub fn multiply(&self, kernels: &Kernels<C>) -> unsafe fn(&MultiplyArgs<C>) {
+    pub fn multiply<T: Element<Compute = C>>(&self, kernels: &Kernels<T>) -> unsafe fn(&MultiplyArgs<C>) {
         if self.planes { kernels.multiply_transposed } else { kernels.multiply }
     }
 
     /// The micro-kernel for grad_y as [output channels][positions].
-    pub fn multiply_transposed(&self, kernels: &Kernels<C>) -> unsafe fn(&MultiplyArgs<C>) {
+    pub fn multiply_transposed<T: Element<Compute = C>>(&self, kernels: &Kernels<T>) -> unsafe fn(&MultiplyArgs<C>) {
         if self.planes { kernels.multiply } else { kernels.multiply_transposed }
     }
 
@@ -59,11 +59,9 @@ impl<T: HasKernels> Run<'_, T> {
         // SAFETY: output channels and positions of grad_y; the rows fit.
         unsafe {
             if planes {
-                let from = self.tensors.grad_y.offset(at(tensor, [tile.n, first, 0, 0])).add(tile.first);
-                for o in 0..outputs {
-                    let plane = from.offset(o as isize * tensor.strides[1] as isize);
-                    T::widen(self.plan.kernels.isa, plane, to.add(o * stride), tile.positions);
-                }
+                let from = self.planes(tile, first);
+                let to = Matrix { data: to, stride: stride as isize };
+                (self.plan.kernels.widen)(&CopyArgs { rows: outputs, columns: tile.positions, from, to });
             } else {
                 self.copy_pixels(tile, first, outputs, Matrix { data: to, stride: stride as isize });
             }
@@ -87,27 +85,37 @@ impl<T: HasKernels> Run<'_, T> {
         // SAFETY: the caller's promise.
         unsafe {
             if is_planes(tensor) {
-                let data = self.tensors.grad_y.offset(at(tensor, [tile.n, first, 0, 0])).add(tile.first);
-                let planes = Matrix { data, stride: tensor.strides[1] as isize };
-                transpose_widening(self.plan.kernels, [outputs, tile.positions], planes, to);
+                let from = self.planes(tile, first);
+                (self.plan.kernels.planes_to_pixels)(&CopyArgs { rows: outputs, columns: tile.positions, from, to });
             } else {
                 self.copy_pixels(tile, first, outputs, to);
             }
         }
     }
 
+    /// The tile's positions in the planes of output channels, from the first one on.
+    unsafe fn planes(&self, tile: Tile, first: usize) -> Matrix<*const T> {
+        let tensor = &self.plan.problem.grad_y;
+        // SAFETY: an output channel and a position of grad_y.
+        let data = unsafe { self.tensors.grad_y.offset(at(tensor, [tile.n, first, 0, 0])).add(tile.first) };
+        Matrix { data, stride: tensor.strides[1] as isize }
+    }
+
     unsafe fn copy_pixels(&self, tile: Tile, first: usize, outputs: usize, to: Matrix<*mut T::Compute>) {
         let tensor = &self.plan.problem.grad_y;
-        let (out_w, so) = (tensor.dims[3] as usize, tensor.strides[1] as isize);
-        for p in 0..tile.positions {
-            let element = [tile.n, first, (tile.first + p) / out_w, (tile.first + p) % out_w];
-            // SAFETY: the caller's promise.
-            unsafe {
-                let from = self.tensors.grad_y.offset(at(tensor, element));
-                let to = to.data.offset(p as isize * to.stride);
+        let so = tensor.strides[1] as isize;
+        // SAFETY: the caller's promise.
+        unsafe {
+            for run in tile.runs() {
+                let data = self.tensors.grad_y.offset(at(tensor, [tile.n, first, run.row, run.column]));
+                let from = Matrix { data, stride: tensor.strides[3] as isize };
+                let to = Matrix { data: to.data.offset(run.at as isize * to.stride), stride: to.stride };
                 if so == 1 {
-                    T::widen(self.plan.kernels.isa, from, to, outputs);
-                } else {
+                    (self.plan.kernels.widen)(&CopyArgs { rows: run.positions, columns: outputs, from, to });
+                    continue;
+                }
+                for p in 0..run.positions as isize {
+                    let (from, to) = (from.data.offset(p * from.stride), to.data.offset(p * to.stride));
                     (0..outputs as isize).for_each(|o| *to.offset(o) = (*from.offset(o * so)).to_compute());
                 }
             }

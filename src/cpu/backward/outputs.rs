@@ -1,10 +1,9 @@
 //! From the workspace to the caller's tensors: the gradients of offset and mask.
 
-use super::super::kernels::HasKernels;
+use super::super::kernels::{CopyArgs, HasKernels, Kernels};
 use super::{Run, store};
 use crate::abi::*;
-use crate::context::Isa;
-use crate::cpu::element::{Compute, Element};
+use crate::cpu::element::Compute;
 use crate::error::Result;
 use crate::exec::Team;
 use crate::plan::band::BandPart;
@@ -59,7 +58,7 @@ impl<T: HasKernels> Run<'_, T> {
                     }
                     self.sum_partial(sums, begins, units.clone(), |unit| row(unit + d - part.first_row));
                     if ends {
-                        target.store(plan.kernels.isa, first + p, sums);
+                        target.store(plan.kernels, first + p, sums);
                     } else {
                         row(handed(0)).copy_from_nonoverlapping(sums.as_ptr(), sums.len());
                     }
@@ -108,9 +107,9 @@ struct Positions<'a, T> {
     add: bool,
 }
 
-impl<T: Element> Positions<'_, T> {
+impl<T: HasKernels> Positions<'_, T> {
     /// Stores at most RUN values from a position on, as [`store`] does.
-    unsafe fn store(&self, isa: Isa, first: usize, values: &mut [T::Compute]) {
+    unsafe fn store(&self, kernels: &Kernels<T>, first: usize, values: &mut [T::Compute]) {
         let out_w = self.tensor.dims[3] as usize;
         let element = |p: usize| [self.n, self.channel, p / out_w, p % out_w];
         // SAFETY: positions of the gradient.
@@ -124,15 +123,10 @@ impl<T: Element> Positions<'_, T> {
             let to = self.data.offset(at(self.tensor, element(0))).add(first);
             if self.add {
                 let mut held = [T::Compute::ZERO; RUN];
-                T::widen(isa, to, held.as_mut_ptr(), values.len());
+                (kernels.widen)(&CopyArgs::row(values.len(), to, held.as_mut_ptr()));
                 values.iter_mut().zip(held).for_each(|(value, held)| *value = held + *value);
             }
-            if T::IS_COMPUTE {
-                (0..).zip(values).for_each(|(p, value)| *to.add(p) = T::from_compute(value.canonical()));
-                return;
-            }
-            values.iter_mut().for_each(|value| *value = value.canonical());
-            T::narrow(isa, values.as_ptr(), to, values.len());
+            (kernels.narrow)(&CopyArgs::row(values.len(), values.as_ptr(), to));
         }
     }
 }

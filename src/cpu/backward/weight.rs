@@ -3,7 +3,6 @@
 
 use super::super::images::Made;
 use super::super::kernels::*;
-use super::super::layout::Matrix;
 use super::super::sampler::{Columns, Sampler};
 use super::super::share::share;
 use super::super::tile::Tile;

@@ -9,8 +9,6 @@ use crate::plan::maps::Output;
 
 /// Most columns of a panel, of any kernel.
 const MAX_COLUMNS: usize = 32;
-/// Positions that are converted at a time where y is stored in half precision.
-const BLOCK_POSITIONS: usize = 96;
 
 impl<T: HasKernels> Worker<'_, T> {
     /// Writes one panel of output channels of the tile in work, with bias.
@@ -30,10 +28,11 @@ impl<T: HasKernels> Worker<'_, T> {
             for Run { at, row, column, positions } in self.output_runs(tile) {
                 let acc = acc.add(at * tiling.columns).cast_const();
                 let first = (row * tile.out_w + column) as isize;
+                let args = |y, stride| StoreArgs { positions, columns, acc, bias, y, stride };
                 match plan.output {
-                    Output::Planes => self.store_planes((acc, bias), [positions, columns], channels.offset(first), so),
+                    Output::Planes => (plan.kernels.store_planes)(&args(channels.offset(first), so)),
                     Output::Pixels { stride } => {
-                        self.store_pixels((acc, bias), [positions, columns], channels.offset(first * stride), stride);
+                        (plan.kernels.store_pixels)(&args(channels.offset(first * stride), stride));
                     }
                     Output::Strided => {
                         let to = channels.offset(row as isize * sh + column as isize * sw);
@@ -82,54 +81,5 @@ impl<T: HasKernels> Worker<'_, T> {
             }
         }
         values
-    }
-
-    /// A panel to planes of y, `plane_stride` apart.
-    unsafe fn store_planes(
-        &self,
-        (acc, bias): (*const T::Compute, *const T::Compute),
-        [positions, columns]: [usize; 2],
-        to: *mut T,
-        plane_stride: isize,
-    ) {
-        let store = self.run.plan.kernels.store_planes;
-        // SAFETY: the caller names a panel and its place in y; blocks on the stack lie within their array.
-        unsafe {
-            if T::IS_COMPUTE {
-                return store(&StorePlanesArgs { positions, columns, acc, bias, y: to.cast(), plane_stride });
-            }
-            let width = self.run.tiling.columns;
-            let mut block = [T::Compute::ZERO; MAX_COLUMNS * BLOCK_POSITIONS];
-            for first in (0..positions).step_by(BLOCK_POSITIONS) {
-                let positions = BLOCK_POSITIONS.min(positions - first);
-                let (acc, y) = (acc.add(first * width), block.as_mut_ptr());
-                store(&StorePlanesArgs { positions, columns, acc, bias, y, plane_stride: BLOCK_POSITIONS as isize });
-                for k in 0..columns {
-                    let to = to.offset(k as isize * plane_stride).add(first);
-                    T::narrow(self.run.plan.kernels.isa, block.as_ptr().add(k * BLOCK_POSITIONS), to, positions);
-                }
-            }
-        }
-    }
-
-    /// A panel to pixels of y, `stride` apart.
-    unsafe fn store_pixels(
-        &self,
-        (acc, bias): (*const T::Compute, *const T::Compute),
-        [positions, columns]: [usize; 2],
-        to: *mut T,
-        stride: isize,
-    ) {
-        let width = self.run.tiling.columns;
-        let mut row = [T::Compute::ZERO; MAX_COLUMNS];
-        for p in 0..positions {
-            // SAFETY: the caller names a panel and its place in y.
-            unsafe {
-                for (k, value) in row.iter_mut().enumerate().take(columns) {
-                    *value = (*acc.add(p * width + k) + *bias.add(k)).canonical();
-                }
-                T::narrow(self.run.plan.kernels.isa, row.as_ptr(), to.offset(p as isize * stride), columns);
-            }
-        }
     }
 }

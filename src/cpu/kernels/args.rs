@@ -1,4 +1,7 @@
-//! What the kernels are given. Pointers are raw: they may reach into the caller's tensors.
+//! What the kernels are given. Pointers are raw: they may reach into the caller's tensors, whose elements are of the
+//! type that is stored; everything else is of the type that is computed in.
+
+use crate::cpu::element::Element;
 
 /// Positions that scratch arrays have room for, beyond the tile's own: kernels work in whole vectors.
 pub const POSITION_PADDING: usize = 16;
@@ -28,15 +31,15 @@ pub struct Reach<T> {
 
 /// Computes the corners of one kernel tap of one deformable group for a tile of positions. Returns how far they reach, or
 /// further.
-pub struct CoordinatesArgs<T> {
+pub struct CoordinatesArgs<T: Element> {
     /// Positions; base and corners have room for POSITION_PADDING - 1 more.
     pub positions: usize,
     /// Coordinates of the tap at (0, 0) without offset: p * stride - pad, exact.
-    pub base_y: *const T,
-    pub base_x: *const T,
+    pub base_y: *const T::Compute,
+    pub base_x: *const T::Compute,
     /// Distance of this tap: i * dilation, exact.
-    pub tap_y: T,
-    pub tap_x: T,
+    pub tap_y: T::Compute,
+    pub tap_x: T::Compute,
     /// These three may be in the caller's tensors: nothing beyond the positions is read.
     pub offset_y: *const T,
     pub offset_x: *const T,
@@ -44,7 +47,7 @@ pub struct CoordinatesArgs<T> {
     /// Image size, H * W < 2^31.
     pub height: i32,
     pub width: i32,
-    pub corners: Corners<T>,
+    pub corners: Corners<T::Compute>,
 }
 
 /// Samples `channels` neighbouring channels at each position of a tile.
@@ -81,29 +84,41 @@ pub struct MultiplyArgs<T> {
     pub next: *const T,
 }
 
-/// Writes acc[positions][columns] + bias to an output whose positions are neighbours in each channel plane.
-pub struct StorePlanesArgs<T> {
+/// Writes acc[positions][columns] + bias to an output whose positions are neighbours in each channel plane
+/// (`store_planes`), or whose channels are neighbours in each pixel (`store_pixels`).
+pub struct StoreArgs<T: Element> {
     pub positions: usize,
     /// Output channels, at most the kernel's columns.
     pub columns: usize,
-    pub acc: *const T,
+    pub acc: *const T::Compute,
     /// One for each of the kernel's columns.
-    pub bias: *const T,
+    pub bias: *const T::Compute,
     pub y: *mut T,
-    /// Elements from plane to plane.
-    pub plane_stride: isize,
+    /// Elements from plane to plane, or from pixel to pixel.
+    pub stride: isize,
 }
 
-/// Copies planes[channels][pixels] to pixels[pixels][channels]: a matrix transposed, every NaN made the same one.
-pub struct TransposeArgs<T> {
-    pub channels: usize,
-    pub pixels: usize,
-    pub planes: *const T,
-    /// Elements from plane to plane.
-    pub plane_stride: isize,
-    pub to: *mut T,
-    /// Elements from pixel to pixel.
-    pub pixel_stride: usize,
+/// Elements in rows that are `stride` apart, neighbours within a row.
+#[derive(Clone, Copy)]
+pub struct Matrix<P> {
+    pub data: P,
+    pub stride: isize,
+}
+
+/// Copies a matrix, or transposes it: to[column][row] = from[row][column].
+pub struct CopyArgs<From, To> {
+    /// Of `from`.
+    pub rows: usize,
+    pub columns: usize,
+    pub from: Matrix<*const From>,
+    pub to: Matrix<*mut To>,
+}
+
+impl<From, To> CopyArgs<From, To> {
+    /// A single row.
+    pub fn row(columns: usize, from: *const From, to: *mut To) -> Self {
+        Self { rows: 1, columns, from: Matrix { data: from, stride: 0 }, to: Matrix { data: to, stride: 0 } }
+    }
 }
 
 /// Backward: what the column gradient means for the four corners of each sample: dot products with them, and weight * mask * column
@@ -156,15 +171,16 @@ impl<T> CornerGradientsArgs<T> {
 }
 
 /// Backward: gradients of one tap of one deformable group with respect to Δy, Δx and mask, from the corner dot products.
-pub struct OffsetGradientsArgs<T> {
-    /// Positions; all arrays have room for POSITION_PADDING - 1 more.
+pub struct OffsetGradientsArgs<T: Element> {
+    /// Positions; all arrays but the mask have room for POSITION_PADDING - 1 more.
     pub positions: usize,
-    pub corners: Corners<T>,
+    pub corners: Corners<T::Compute>,
     /// The four of each position. Those of corners outside the image count as 0.
-    pub dots: *const T,
+    pub dots: *const T::Compute,
+    /// May be in the caller's tensor: nothing beyond the positions is read.
     pub mask: *const T,
     /// Three arrays, for Δy, Δx and mask, `to_stride` apart.
-    pub to: *mut T,
+    pub to: *mut T::Compute,
     pub to_stride: usize,
     /// Add to what is there, instead of overwriting it.
     pub accumulate: bool,

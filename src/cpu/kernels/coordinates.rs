@@ -3,12 +3,13 @@
 use super::args::{CoordinatesArgs, Reach};
 use crate::cpu::element::Compute;
 use crate::cpu::simd::{MAX_LANES, Simd};
+use crate::cpu::stored::Stored;
 
 /// # Safety
 ///
 /// The processor has V's instruction set; `a` describes memory as [`CoordinatesArgs`] says.
 #[inline(always)]
-pub unsafe fn coordinates<V: Simd>(a: &CoordinatesArgs<V::Scalar>) -> Reach<V::Scalar> {
+pub unsafe fn coordinates<V: Simd<Scalar = T::Compute>, T: Stored<V>>(a: &CoordinatesArgs<T>) -> Reach<V::Scalar> {
     // SAFETY: the caller's promise covers every vector that starts at a position.
     unsafe {
         let one = V::splat(V::Scalar::ONE);
@@ -21,8 +22,8 @@ pub unsafe fn coordinates<V: Simd>(a: &CoordinatesArgs<V::Scalar>) -> Reach<V::S
         let mut p = 0;
         while p < a.positions {
             let n = a.positions - p;
-            let read = |values: *const V::Scalar| {
-                if n < V::LANES { V::load_first(values.add(p), n) } else { V::load(values.add(p)) }
+            let read = |values: *const T| {
+                if n < V::LANES { T::load_first(values.add(p), n) } else { T::load(values.add(p)) }
             };
             // The base is exact; the sum with the offset is the one rounding that the contract has.
             let y = V::load(a.base_y.add(p)).add(tap_y).add(read(a.offset_y));

@@ -7,6 +7,7 @@
 
 mod args;
 mod coordinates;
+mod copy;
 mod corner_addresses;
 mod corner_gradients;
 mod depthwise;
@@ -16,16 +17,15 @@ mod offset_gradients;
 mod sample;
 mod store;
 mod table;
-mod transpose;
 
 pub use args::*;
 pub(super) use coordinates::coordinates;
+pub(super) use copy::{copy, transpose};
 pub(super) use corner_gradients::corner_gradients;
 pub(super) use depthwise::{column_dots, depthwise, scale};
-pub(super) use instantiate::kernels;
+pub(super) use instantiate::{functions, kernels, row};
 pub(super) use multiply::multiply;
 pub(super) use offset_gradients::offset_gradients;
 pub(super) use sample::sample;
-pub(super) use store::store_planes;
+pub(super) use store::{store_pixels, store_planes};
 pub use table::*;
-pub(super) use transpose::planes_to_pixels;

@@ -3,12 +3,13 @@
 use super::args::OffsetGradientsArgs;
 use crate::cpu::element::Compute;
 use crate::cpu::simd::Simd;
+use crate::cpu::stored::Stored;
 
 /// # Safety
 ///
-/// The processor has V's instruction set; all arrays hold the positions rounded up to whole vectors.
+/// The processor has V's instruction set; `a` describes memory as [`OffsetGradientsArgs`] says.
 #[inline(always)]
-pub unsafe fn offset_gradients<V: Simd>(a: &OffsetGradientsArgs<V::Scalar>) {
+pub unsafe fn offset_gradients<V: Simd<Scalar = T::Compute>, T: Stored<V>>(a: &OffsetGradientsArgs<T>) {
     // SAFETY: the caller's promise covers every vector that starts at a position.
     unsafe {
         let (zero, one) = (V::splat(V::Scalar::ZERO), V::splat(V::Scalar::ONE));
@@ -22,7 +23,8 @@ pub unsafe fn offset_gradients<V: Simd>(a: &OffsetGradientsArgs<V::Scalar>) {
             let (d00, d01, d10, d11) = (dot(0), dot(1), dot(2), dot(3));
             let (ly, lx, in_range) = (fraction(0), fraction(1), zero.less(fraction(2)));
             let (hy, hx) = (one.sub(ly), one.sub(lx));
-            let mask = V::load(a.mask.add(p));
+            let (mask, n) = (a.mask.add(p), a.positions - p);
+            let mask = if n < V::LANES { T::load_first(mask, n) } else { T::load(mask) };
             let by_y = hx.mul(d10.sub(d00)).add(lx.mul(d11.sub(d01)));
             let by_x = hy.mul(d01.sub(d00)).add(ly.mul(d11.sub(d10)));
             let value = hy.mul(hx.mul(d00).add(lx.mul(d01))).add(ly.mul(hx.mul(d10).add(lx.mul(d11))));

@@ -1,8 +1,9 @@
 //! Four f32 in a q register.
 
 use super::f64x2::F64x2;
-use crate::cpu::simd::{MAX_LANES, PixelAddresses, Simd};
+use crate::cpu::simd::{HalfPrecision, MAX_LANES, PixelAddresses, Simd};
 use std::arch::aarch64::*;
+use std::arch::asm;
 
 #[derive(Clone, Copy)]
 pub struct F32x4(float32x4_t);
@@ -136,6 +137,51 @@ impl Simd for F32x4 {
             block[1] = Self(vreinterpretq_f32_f64(vtrn1q_f64(odd(a, b), odd(c, d))));
             block[2] = Self(vreinterpretq_f32_f64(vtrn2q_f64(even(a, b), even(c, d))));
             block[3] = Self(vreinterpretq_f32_f64(vtrn2q_f64(odd(a, b), odd(c, d))));
+        }
+    }
+}
+
+// SAFETY (all): as above.
+impl HalfPrecision for F32x4 {
+    type Halves = uint16x4_t;
+
+    #[inline(always)]
+    unsafe fn load_halves(from: *const u16) -> uint16x4_t {
+        unsafe { vld1_u16(from) }
+    }
+    #[inline(always)]
+    unsafe fn store_halves(halves: uint16x4_t, to: *mut u16) {
+        unsafe { vst1_u16(to, halves) }
+    }
+    /// The intrinsics of this conversion and the next need the type f16, which stable Rust has not.
+    #[inline(always)]
+    unsafe fn from_f16(halves: uint16x4_t) -> Self {
+        let wide: float32x4_t;
+        unsafe {
+            asm!("fcvtl {0:v}.4s, {1:v}.4h", lateout(vreg) wide, in(vreg) halves,
+                options(pure, nomem, nostack, preserves_flags));
+        }
+        Self(wide)
+    }
+    #[inline(always)]
+    unsafe fn from_bf16(halves: uint16x4_t) -> Self {
+        Self(unsafe { vreinterpretq_f32_u32(vshll_n_u16::<16>(halves)) })
+    }
+    #[inline(always)]
+    unsafe fn to_f16(self) -> uint16x4_t {
+        let halves: uint16x4_t;
+        unsafe {
+            asm!("fcvtn {0:v}.4h, {1:v}.4s", lateout(vreg) halves, in(vreg) self.0,
+                options(pure, nomem, nostack, preserves_flags));
+        }
+        halves
+    }
+    #[inline(always)]
+    unsafe fn to_bf16(self) -> uint16x4_t {
+        unsafe {
+            let bits = vreinterpretq_u32_f32(self.0);
+            let last = vandq_u32(vshrq_n_u32::<16>(bits), vdupq_n_u32(1));
+            vshrn_n_u32::<16>(vaddq_u32(bits, vaddq_u32(last, vdupq_n_u32(0x7fff))))
         }
     }
 }

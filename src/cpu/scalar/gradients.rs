@@ -1,7 +1,7 @@
 //! The kernels of the backward pass as plain loops.
 
 use super::COLUMNS;
-use crate::cpu::element::Compute;
+use crate::cpu::element::{Compute, Element};
 use crate::cpu::kernels::*;
 
 /// # Safety
@@ -36,23 +36,24 @@ pub unsafe fn corner_gradients<T: Compute>(a: &CornerGradientsArgs<T>) {
 /// # Safety
 ///
 /// `a` describes memory as [`OffsetGradientsArgs`] says.
-pub unsafe fn offset_gradients<T: Compute>(a: &OffsetGradientsArgs<T>) {
+pub unsafe fn offset_gradients<T: Element>(a: &OffsetGradientsArgs<T>) {
+    let (zero, one) = (T::Compute::ZERO, T::Compute::ONE);
     for p in 0..a.positions {
         // SAFETY: p is a position of the tile.
         unsafe {
             let dot = |k: usize| match *a.corners.index.add(k * a.corners.stride + p) {
-                ..0 => T::ZERO,
+                ..0 => zero,
                 _ => *a.dots.add(4 * p + k),
             };
             let fraction = |k: usize| *a.corners.fraction.add(k * a.corners.stride + p);
-            let (ly, lx, in_range) = (fraction(0), fraction(1), T::ZERO < fraction(2));
-            let (hy, hx) = (T::ONE - ly, T::ONE - lx);
+            let (ly, lx, in_range) = (fraction(0), fraction(1), zero < fraction(2));
+            let (hy, hx) = (one - ly, one - lx);
             let by_y = hx * (dot(2) - dot(0)) + lx * (dot(3) - dot(1));
             let by_x = hy * (dot(1) - dot(0)) + ly * (dot(3) - dot(2));
             let value = hy * (hx * dot(0) + lx * dot(1)) + ly * (hx * dot(2) + lx * dot(3));
-            let mask = *a.mask.add(p);
+            let mask = (*a.mask.add(p)).to_compute();
             for (k, gradient) in [mask * by_y, mask * by_x, value].into_iter().enumerate() {
-                let gradient = if in_range { gradient } else { T::ZERO };
+                let gradient = if in_range { gradient } else { zero };
                 let to = a.to.add(k * a.to_stride + p);
                 *to = if a.accumulate { *to + gradient } else { gradient };
             }

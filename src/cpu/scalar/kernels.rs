@@ -1,33 +1,34 @@
 //! The kernels as plain loops.
 
 use super::{COLUMNS, ROWS};
-use crate::cpu::element::Compute;
+use crate::cpu::element::{Compute, Element};
 use crate::cpu::kernels::*;
 
 /// # Safety
 ///
 /// `a` describes memory as [`CoordinatesArgs`] says.
-pub unsafe fn coordinates<T: Compute>(a: &CoordinatesArgs<T>) -> Reach<T> {
-    let (height, width) = (T::from_i64(a.height.into()), T::from_i64(a.width.into()));
-    let mut reach = Reach { deepest: T::ZERO, highest: T::ZERO };
+pub unsafe fn coordinates<T: Element>(a: &CoordinatesArgs<T>) -> Reach<T::Compute> {
+    let (zero, one) = (T::Compute::ZERO, T::Compute::ONE);
+    let (height, width) = (T::Compute::from_i64(a.height.into()), T::Compute::from_i64(a.width.into()));
+    let mut reach = Reach { deepest: zero, highest: zero };
     for p in 0..a.positions {
         // SAFETY: p is a position of the tile.
         unsafe {
-            let y = *a.base_y.add(p) + a.tap_y + *a.offset_y.add(p);
-            let x = *a.base_x.add(p) + a.tap_x + *a.offset_x.add(p);
-            let mask = *a.mask.add(p);
-            let in_range = -T::ONE < y && y < height && -T::ONE < x && x < width;
+            let y = *a.base_y.add(p) + a.tap_y + (*a.offset_y.add(p)).to_compute();
+            let x = *a.base_x.add(p) + a.tap_x + (*a.offset_x.add(p)).to_compute();
+            let mask = (*a.mask.add(p)).to_compute();
+            let in_range = -one < y && y < height && -one < x && x < width;
             if in_range && reach.deepest < y {
                 reach.deepest = y;
             }
             if in_range && reach.highest < height - y {
                 reach.highest = height - y;
             }
-            let (y0, x0) = if in_range { (y.floor(), x.floor()) } else { (T::ZERO, T::ZERO) };
-            let (ly, lx) = if in_range { (y - y0, x - x0) } else { (T::ZERO, T::ZERO) };
-            let (hy, hx) = if in_range { (T::ONE - ly, T::ONE - lx) } else { (T::ZERO, T::ZERO) };
+            let (y0, x0) = if in_range { (y.floor(), x.floor()) } else { (zero, zero) };
+            let (ly, lx) = if in_range { (y - y0, x - x0) } else { (zero, zero) };
+            let (hy, hx) = if in_range { (one - ly, one - lx) } else { (zero, zero) };
             if !a.corners.fraction.is_null() {
-                for (k, value) in [ly, lx, if in_range { T::ONE } else { T::ZERO }].into_iter().enumerate() {
+                for (k, value) in [ly, lx, if in_range { one } else { zero }].into_iter().enumerate() {
                     *a.corners.fraction.add(k * a.corners.stride + p) = value;
                 }
             }
@@ -102,16 +103,20 @@ pub unsafe fn multiply<T: Compute, const TRANSPOSED: bool>(a: &MultiplyArgs<T>) 
     }
 }
 
+/// To planes, or to pixels.
+///
 /// # Safety
 ///
-/// `a` describes memory as [`StorePlanesArgs`] says.
-pub unsafe fn store_planes<T: Compute>(a: &StorePlanesArgs<T>) {
+/// `a` describes memory as [`StoreArgs`] says.
+pub unsafe fn store<T: Element, const PIXELS: bool>(a: &StoreArgs<T>) {
+    let (position_stride, column_stride) = if PIXELS { (a.stride, 1) } else { (1, a.stride) };
     for column in 0..a.columns {
         for p in 0..a.positions {
             // SAFETY: column is an output channel of the panel, p a position of the tile.
             unsafe {
                 let value = *a.acc.add(p * COLUMNS + column) + *a.bias.add(column);
-                *a.y.offset(column as isize * a.plane_stride).add(p) = value.canonical();
+                let to = a.y.offset(column as isize * column_stride + p as isize * position_stride);
+                *to = T::from_compute(value.canonical());
             }
         }
     }
@@ -119,14 +124,28 @@ pub unsafe fn store_planes<T: Compute>(a: &StorePlanesArgs<T>) {
 
 /// # Safety
 ///
-/// `a` describes memory as [`TransposeArgs`] says.
-pub unsafe fn planes_to_pixels<T: Compute>(a: &TransposeArgs<T>) {
-    for p in 0..a.pixels {
-        for c in 0..a.channels {
-            // SAFETY: c is a channel, p a pixel.
+/// `a` describes memory as [`CopyArgs`] says.
+pub unsafe fn widen<T: Element, const TRANSPOSED: bool>(a: &CopyArgs<T, T::Compute>) {
+    // SAFETY: the caller's promise.
+    unsafe { copy::<_, _, TRANSPOSED>(a, T::to_compute) }
+}
+
+/// # Safety
+///
+/// `a` describes memory as [`CopyArgs`] says.
+pub unsafe fn narrow<T: Element, const TRANSPOSED: bool>(a: &CopyArgs<T::Compute, T>) {
+    // SAFETY: the caller's promise.
+    unsafe { copy::<_, _, TRANSPOSED>(a, |value| T::from_compute(value.canonical())) }
+}
+
+unsafe fn copy<From: Copy, To, const TRANSPOSED: bool>(a: &CopyArgs<From, To>, convert: impl Fn(From) -> To) {
+    let (row_stride, column_stride) = if TRANSPOSED { (1, a.to.stride) } else { (a.to.stride, 1) };
+    for row in 0..a.rows as isize {
+        for column in 0..a.columns as isize {
+            // SAFETY: a row and a column of the matrices.
             unsafe {
-                let value = *a.planes.offset(c as isize * a.plane_stride).add(p);
-                *a.to.add(p * a.pixel_stride + c) = value.canonical();
+                let from = *a.from.data.offset(row * a.from.stride + column);
+                *a.to.data.offset(row * row_stride + column * column_stride) = convert(from);
             }
         }
     }
