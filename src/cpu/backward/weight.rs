@@ -12,6 +12,7 @@ use crate::abi::*;
 use crate::cpu::element::Compute;
 use crate::error::Result;
 use crate::exec::Team;
+use crate::plan::maps::flat_stride;
 use crate::plan::tiling::MAX_CHAIN;
 use std::ops::Range;
 use std::ptr::null;
@@ -92,24 +93,56 @@ impl<T: HasKernels> Run<'_, T> {
 
     unsafe fn write_weight(&self, unit: &Unit) {
         let (g, cut, tensor) = (&self.plan.problem.geometry, &self.plan.weight, &self.plan.problem.grad_weight);
-        let (kernel_w, per_group) = (g.kernel_w as usize, g.channels_per_group() as usize);
-        let Columns { first_tap, taps, first_channel, channels } = unit.columns;
+        let per_group = g.channels_per_group() as usize;
+        let Columns { first_channel, channels, .. } = unit.columns;
         let tap_width = if self.plan.depthwise { cut.tap_width() } else { channels };
-        // Depthwise, a channel is an output channel of its own.
-        let channel_stride = tensor.strides[if self.plan.depthwise { 0 } else { 1 }] as isize;
-        let add = self.tensors.adds_to(DCN_GRAD_WEIGHT);
         for r in 0..unit.rows {
-            for t in 0..taps {
-                let tap = first_tap + t;
-                let element = [unit.first_output + r, first_channel % per_group, tap / kernel_w, tap % kernel_w];
-                // SAFETY: elements of the accumulators and of the gradient; without images there are no accumulators.
-                unsafe {
-                    let to = self.tensors.grad_weight.offset(at(tensor, element));
-                    let first = r * cut.padded_width() + t * tap_width;
-                    let acc = (g.n > 0).then(|| self.weight_acc(cut.levels - 1, unit.number).add(first));
-                    for c in 0..channels {
-                        let value = acc.map_or(T::Compute::ZERO, |acc| *acc.add(c));
-                        store(value, to.offset(c as isize * channel_stride), add);
+            // SAFETY: elements of the accumulators and of the gradient; without images there are no accumulators.
+            unsafe {
+                let to = self
+                    .tensors
+                    .grad_weight
+                    .offset(at(tensor, [unit.first_output + r, first_channel % per_group, 0, 0]));
+                if g.n == 0 {
+                    self.write_taps(unit, None, to);
+                    continue;
+                }
+                let data = self.weight_acc(cut.levels - 1, unit.number).add(r * cut.padded_width()).cast_const();
+                self.write_taps(unit, Some(Matrix { data, stride: tap_width as isize }), to);
+            }
+        }
+    }
+
+    /// Writes the taps and channels of a row of a unit to `to`, where the first of its channels begins. `from`: a row for
+    /// each tap, or zeros.
+    unsafe fn write_taps(&self, unit: &Unit, from: Option<Matrix<*const T::Compute>>, to: *mut T) {
+        let (tensor, kernel_w) = (&self.plan.problem.grad_weight, self.plan.problem.geometry.kernel_w as usize);
+        let Columns { first_tap, taps, channels, .. } = unit.columns;
+        let [so, sc, si, sj, _] = tensor.strides.map(|stride| stride as isize);
+        // Depthwise, a channel is an output channel of its own.
+        let stride = if self.plan.depthwise { so } else { sc };
+        let tap_at = |tap: usize| (tap / kernel_w) as isize * si + (tap % kernel_w) as isize * sj;
+        let add = self.tensors.adds_to(DCN_GRAD_WEIGHT);
+        let are_neighbours =
+            flat_stride([tensor.dims[2], tensor.dims[3]], [tensor.strides[2], tensor.strides[3]]) == Some(1);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let write = |rows: usize, tap: usize, from: Matrix<*const T::Compute>| {
+                let from = Matrix { data: from.data.offset(tap as isize * from.stride), ..from };
+                let to = Matrix { data: to.offset(tap_at(first_tap + tap)), stride };
+                (self.plan.kernels.pixels_to_planes)(&CopyArgs { rows, columns: channels, from, to });
+            };
+            match from {
+                Some(from) if !add && are_neighbours => write(taps, 0, from),
+                Some(from) if !add => (0..taps).for_each(|tap| write(1, tap, from)),
+                _ => {
+                    for tap in 0..taps {
+                        let to = to.offset(tap_at(first_tap + tap));
+                        for c in 0..channels {
+                            let value =
+                                |from: Matrix<*const T::Compute>| *from.data.offset(tap as isize * from.stride).add(c);
+                            store(from.map_or(T::Compute::ZERO, value), to.offset(c as isize * stride), add);
+                        }
                     }
                 }
             }
