@@ -128,6 +128,7 @@ pub fn corner_gradients<T: Value>(row: &'static Kernels<T>) -> Vec<Job> {
             grad_image: memory.zeros(SIDE * SIDE * channels),
             grad_pixel_stride: channels,
             outside: memory.zeros(channels),
+            col: std::ptr::null_mut(),
         };
         // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
         let call = move || unsafe { (row.corner_gradients)(&args) };

@@ -16,6 +16,8 @@ use crate::problem::Problem;
 const ROW_PADDING: usize = 16;
 /// Output channels whose part of grad_y is copied at a time.
 const OUTPUT_BLOCK: usize = 512;
+/// Most of grad_weight that is summed up while the column gradient is computed.
+const SWEEP_BYTES: usize = 160 << 10;
 /// Units of channels that a batch is cut into at least, where it has the work: for as many threads.
 const UNITS: u64 = 4;
 const UNIT_WORK: u64 = 32_000_000;
@@ -82,6 +84,8 @@ pub struct BackwardPlan<T: HasKernels> {
     pub positions: usize,
     pub channels: ChannelCut,
     pub band: Band,
+    /// Column gradient and grad_weight are cut into the same tiles and units, so that one sweep over them can do both.
+    pub one_sweep: bool,
     pub weight: WeightCut,
     /// Units of grad_weight that are added up at a time.
     pub weight_band: usize,
@@ -100,7 +104,12 @@ impl<T: HasKernels> BackwardPlan<T> {
         let channels = ChannelCut::new(g, kernels.columns, units_of(problem.forward_flops()));
         let positions = (96 * size_of::<f32>() / size).min((g.positions() as usize).next_multiple_of(16));
         let band = Band::new(&channels, (g.positions() as usize).div_ceil(positions), positions, size);
-        let weight = WeightCut::new(g, kernels.columns, channels.block, threads);
+        let one_sweep = fits_one_sweep(problem, &channels, kernels.columns);
+        let weight = if one_sweep {
+            WeightCut::of_segments(g, kernels.columns, channels.block, positions)
+        } else {
+            WeightCut::new(g, kernels.columns, channels.block, threads)
+        };
         // Of the phases, these two have the largest units.
         let units = channels.units().saturating_mul(g.n as usize).max(weight.units());
         let threads = threads.min(units);
@@ -114,6 +123,7 @@ impl<T: HasKernels> BackwardPlan<T> {
             positions,
             channels,
             band,
+            one_sweep,
             weight,
             weight_band: weight.units(),
             packing: Packing::All,
@@ -282,6 +292,16 @@ impl<T: HasKernels> BackwardPlan<T> {
             size: arena.size() + LINE - 1,
         })
     }
+}
+
+/// Whether a tile's column gradient and a unit of grad_weight fit the second-level cache together: then each sample is
+/// made when its corners are read for the column gradient. Images of a batch go to different threads, which cannot add to
+/// one sum, so it is for single ones.
+fn fits_one_sweep(problem: &Problem, channels: &ChannelCut, columns: usize) -> bool {
+    let g = &problem.geometry;
+    let rows = if g.is_depthwise() { 1 } else { channels.outputs };
+    let fits = rows <= OUTPUT_BLOCK && channels.panels() * columns * rows * size_of::<f32>() <= SWEEP_BYTES;
+    fits && channels.tap_blocks() == 1 && g.n == 1
 }
 
 fn units_of(work: u64) -> usize {

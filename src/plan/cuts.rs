@@ -251,16 +251,14 @@ pub struct WeightUnit {
 impl WeightCut {
     /// `block` is that of the column gradient: no unit has channels of two of them.
     pub fn new(g: &Geometry, columns: usize, block: usize, threads: usize) -> Self {
-        let depthwise = g.is_depthwise();
-        let g = &across_groups(g);
-        let (all_taps, all_channels) = (g.taps() as usize, g.channels_per_group() as usize);
-        let all_rows = if depthwise { 1 } else { g.outputs_per_group() as usize };
+        let whole = Self::of_segments(g, columns, block, WEIGHT_DEPTH);
+        let (all_rows, all_taps, all_channels) =
+            (whole.rows, whole.taps, across_groups(g).channels_per_group() as usize);
         let mut channels = block;
         let mut taps = even_block(all_taps, (WEIGHT_COLUMNS / channels).clamp(1, all_taps), 1);
         let rows = even_block(all_rows, WEIGHT_ROWS, 16);
-        let groups = g.groups as usize;
         let units = |taps: usize, channels: usize| {
-            groups * all_rows.div_ceil(rows) * all_taps.div_ceil(taps) * all_channels.div_ceil(channels)
+            whole.groups * all_rows.div_ceil(rows) * all_taps.div_ceil(taps) * all_channels.div_ceil(channels)
         };
         // Smaller units, down to a width that still feeds the micro-kernel, until every thread has some.
         let smaller =
@@ -272,18 +270,33 @@ impl WeightCut {
                 channels /= 2;
             }
         }
-        let depth = WEIGHT_DEPTH.min(g.positions() as usize);
-        let tiles = (g.n as usize).saturating_mul((g.positions() as usize).div_ceil(depth));
         Self {
             rows,
             taps,
             channels,
-            depth,
-            levels: if tiles > MAX_CHAIN { 2 } else { 1 },
             row_blocks: all_rows.div_ceil(rows),
             tap_blocks: all_taps.div_ceil(taps),
             channel_blocks: all_channels.div_ceil(channels),
-            groups,
+            ..whole
+        }
+    }
+
+    /// Units as segments are, with their numbers, and all output channels of a group; tiles of at most `depth` positions.
+    pub fn of_segments(g: &Geometry, columns: usize, block: usize, depth: usize) -> Self {
+        let depthwise = g.is_depthwise();
+        let g = &across_groups(g);
+        let depth = depth.min(g.positions() as usize);
+        let tiles = (g.n as usize).saturating_mul((g.positions() as usize).div_ceil(depth));
+        Self {
+            rows: if depthwise { 1 } else { g.outputs_per_group() as usize },
+            taps: g.taps() as usize,
+            channels: block,
+            depth,
+            levels: if tiles > MAX_CHAIN { 2 } else { 1 },
+            row_blocks: 1,
+            tap_blocks: 1,
+            channel_blocks: (g.channels_per_group() as usize).div_ceil(block),
+            groups: g.groups as usize,
             columns,
             depthwise,
         }

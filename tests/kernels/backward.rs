@@ -25,7 +25,41 @@ impl<T: Value> Tile<T> {
     }
 
     /// The dot products, where a corner is inside, and grad_x.
-    fn run(&self, kernels: &Kernels<T>, [wants_dots, wants_grad]: [bool; 2]) -> [Operand<T>; 2] {
+    fn run(&self, kernels: &Kernels<T>, wants: [bool; 2]) -> [Operand<T>; 2] {
+        self.run_with(kernels, wants, &self.gcol, std::ptr::null_mut())
+    }
+
+    /// The same with the samples in the column gradient's place.
+    fn run_sampling(&self, kernels: &Kernels<T>) -> [Operand<T>; 3] {
+        let col = self.gcol.map(self.place, |value| value);
+        let [dots, grad_image] = self.run_with(kernels, [true, true], &col, col.pointer());
+        [dots, grad_image, col]
+    }
+
+    /// The samples by the kernel that does nothing else.
+    fn sample(&self, kernels: &Kernels<T>) -> Operand<T> {
+        let col = self.gcol.map(self.place, |value| value);
+        let args = SampleArgs {
+            positions: self.positions,
+            channels: col.columns,
+            corners: self.corners.arguments(),
+            image: self.image.pointer(),
+            pixel_stride: self.image.stride,
+            col: col.pointer(),
+            col_stride: col.stride,
+        };
+        // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
+        unsafe { (kernels.sample)(&args) };
+        col
+    }
+
+    fn run_with(
+        &self,
+        kernels: &Kernels<T>,
+        [wants_dots, wants_grad]: [bool; 2],
+        gcol: &Operand<T>,
+        col: *mut T,
+    ) -> [Operand<T>; 2] {
         let (place, channels) = (self.place, self.gcol.columns);
         let grad_image = self.held.map(place, |value| value);
         let dots = Operand::new([self.positions, 4], 4, place);
@@ -35,14 +69,15 @@ impl<T: Value> Tile<T> {
             positions: self.positions,
             channels,
             corners: self.corners.arguments(),
-            gcol: self.gcol.pointer(),
-            gcol_stride: self.gcol.stride,
+            gcol: gcol.pointer(),
+            gcol_stride: gcol.stride,
             image: if wants_dots { self.image.pointer() } else { null },
             pixel_stride: self.image.stride,
             dots: if wants_dots { dots.pointer() } else { null },
             grad_image: if wants_grad { grad_image.pointer() } else { null },
             grad_pixel_stride: grad_image.stride,
             outside: if wants_grad { outside.pointer() } else { null },
+            col,
         };
         // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
         unsafe { (kernels.corner_gradients)(&args) };
@@ -73,6 +108,11 @@ pub fn corner_gradients<T: Value>(trial: &mut Trial<T>) {
     dots[0].assert_same(|k, p| both[0].get(k, p), positions, "dots by themselves");
     dots[1].assert_same(|pixel, c| tile.held.get(pixel, c), channels, "grad_image that is not wanted");
     grad[1].assert_same(|pixel, c| both[1].get(pixel, c), channels, "grad_image by itself");
+    let (sampling, sampled) = (tile.run_sampling(trial.kernels), tile.sample(trial.kernels));
+    sampling[0].assert_same(|k, p| both[0].get(k, p), positions, "dots with samples");
+    sampling[1].assert_same(|pixel, c| both[1].get(pixel, c), channels, "grad_image with samples");
+    sampling[2].assert_same(|p, c| sampled.get(p, c), channels, "samples");
+    sampling[2].assert_gaps("samples");
 }
 
 pub fn offset_gradients<T: Stored>(trial: &mut Trial<T>) {

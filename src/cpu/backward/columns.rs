@@ -6,6 +6,7 @@ use super::super::images::Made;
 use super::super::kernels::*;
 use super::super::sampler::{Columns, Sampler};
 use super::super::tile::Tile;
+use super::grad_y::GradY;
 use super::hits::{CHUNK, Together};
 use super::pack::UnitWeights;
 use super::{Run, clear};
@@ -107,11 +108,11 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                 for segment in cut.segments(unit) {
                     for first_tap in (part.first_tap..part.first_tap + part.taps).step_by(cut.tap_block) {
                         let taps = cut.tap_block.min(cut.taps - first_tap);
-                        if plan.depthwise {
-                            self.scale(tile, &segment, first_tap, taps);
+                        let grad_y = if plan.depthwise {
+                            self.scale(tile, &segment, first_tap, taps)
                         } else {
-                            self.multiply(tile, &segment, first_tap, taps);
-                        }
+                            self.multiply(tile, &segment, first_tap, taps)
+                        };
                         let columns = Columns {
                             first_tap,
                             taps,
@@ -119,22 +120,29 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                             channels: segment.channels,
                         };
                         self.corners(unit, tile, &columns, part);
+                        if self.run.sweeps() {
+                            // The samples have taken the column gradient's place.
+                            let col = Matrix { data: self.gcol.cast_const(), stride: plan.gcol_stride() as isize };
+                            self.run.add_tile(&self.run.weight_unit(segment.number), tile, &grad_y, col);
+                        }
                     }
                 }
             }
         }
     }
 
-    /// gcol[positions][taps * channels] = grad_y[positions][outputs] * weight[outputs][taps * channels].
-    unsafe fn multiply(&mut self, tile: Tile, segment: &Segment, first_tap: usize, taps: usize) {
+    /// gcol[positions][taps * channels] = grad_y[positions][outputs] * weight[outputs][taps * channels]. Gives grad_y of the
+    /// last block of outputs.
+    unsafe fn multiply(&mut self, tile: Tile, segment: &Segment, first_tap: usize, taps: usize) -> GradY<T::Compute> {
         let plan = self.run.plan;
+        let mut grad_y = GradY::none();
         let (cut, width) = (&plan.channels, plan.kernels.columns);
         let panels = (taps * segment.channels).div_ceil(width);
         // SAFETY: blocks of outputs lie within grad_y and the packed weights, panels within gcol.
         unsafe {
             for first in (0..cut.outputs).step_by(plan.output_block) {
                 let outputs = plan.output_block.min(cut.outputs - first);
-                let grad_y = self.run.copy_grad_y(tile, segment.group * cut.outputs + first, outputs, self.grad_y);
+                grad_y = self.run.copy_grad_y(tile, segment.group * cut.outputs + first, outputs, self.grad_y);
                 for start in (0..outputs).step_by(MAX_CHAIN) {
                     let depth = MAX_CHAIN.min(outputs - start);
                     let block = first + start..first + start + depth;
@@ -157,17 +165,18 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                 }
             }
         }
+        grad_y
     }
 
-    /// Depthwise: gcol[positions][taps][channels] = grad_y[positions][channels] * weight[taps][channels].
-    unsafe fn scale(&mut self, tile: Tile, segment: &Segment, first_tap: usize, taps: usize) {
+    /// Depthwise: gcol[positions][taps][channels] = grad_y[positions][channels] * weight[taps][channels]. Gives grad_y.
+    unsafe fn scale(&mut self, tile: Tile, segment: &Segment, first_tap: usize, taps: usize) -> GradY<T::Compute> {
         let plan = self.run.plan;
         let width = plan.kernels.columns;
         let grad_y = Matrix { data: self.grad_y, stride: plan.grad_y_stride() as isize };
         // SAFETY: channels of grad_y and of the packed weights. What whole panels write behind a tap's last channel, the
         // next tap overwrites, or lies in the padding.
         unsafe {
-            self.run.copy_grad_y_pixels(tile, segment.first_channel, segment.channels, grad_y);
+            let grad_y = self.run.copy_grad_y_pixels(tile, segment.first_channel, segment.channels, grad_y);
             for t in 0..taps {
                 let packed = self.weights.tap(segment, first_tap + t);
                 for column in (0..segment.channels).step_by(width) {
@@ -182,6 +191,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                     });
                 }
             }
+            grad_y
         }
     }
 
@@ -214,7 +224,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         &self,
         together: Together,
         corners: Corners<T::Compute>,
-        gcol: *const T::Compute,
+        gcol: *mut T::Compute,
         positions: usize,
     ) -> CornerGradientsArgs<T::Compute> {
         let (run, plan) = (self.run, self.run.plan);
@@ -237,6 +247,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                 grad_image: if wants_grad_x { grad_pixels.first.add(together.first_channel) } else { null },
                 grad_pixel_stride: grad_pixels.stride,
                 outside: self.outside,
+                col: if run.sweeps() { gcol } else { null },
             }
         }
     }

@@ -8,6 +8,7 @@ use super::outputs::at;
 use crate::cpu::element::Element;
 use crate::plan::backward::padded_row;
 use crate::plan::maps::is_planes;
+use std::ptr::null;
 
 /// A tile of some output channels of grad_y: rows of positions, one for each output channel (`planes`), or the other way
 /// round.
@@ -19,6 +20,10 @@ pub(super) struct GradY<C> {
 }
 
 impl<C> GradY<C> {
+    pub fn none() -> Self {
+        Self { data: null(), stride: 0, planes: false }
+    }
+
     /// The micro-kernel for grad_y as [positions][output channels].
     pub fn multiply<T: Element<Compute = C>>(&self, kernels: &Kernels<T>) -> unsafe fn(&MultiplyArgs<C>) {
         if self.planes { kernels.multiply_transposed } else { kernels.multiply }
@@ -80,7 +85,7 @@ impl<T: HasKernels> Run<'_, T> {
         first: usize,
         outputs: usize,
         to: Matrix<*mut T::Compute>,
-    ) {
+    ) -> GradY<T::Compute> {
         let tensor = &self.plan.problem.grad_y;
         // SAFETY: the caller's promise.
         unsafe {
@@ -91,6 +96,7 @@ impl<T: HasKernels> Run<'_, T> {
                 self.copy_pixels(tile, first, outputs, to);
             }
         }
+        GradY { data: to.data, stride: to.stride as usize, planes: false }
     }
 
     /// The tile's positions in the planes of output channels, from the first one on.

@@ -58,6 +58,11 @@ impl<T: Element> BackwardPointers<T> {
         self.wants_partial() || !self.grad_x.is_null()
     }
 
+    /// Column gradient and grad_weight are done in one sweep if everything is wanted that a sample's corners are read for.
+    fn wants_sweep(&self) -> bool {
+        self.wants_partial() && !self.grad_x.is_null() && !self.grad_weight.is_null()
+    }
+
     fn adds_to(&self, gradient: u32) -> bool {
         self.accumulate & gradient != 0
     }
@@ -140,11 +145,17 @@ impl<T: HasKernels> Run<'_, T> {
             if grad_x {
                 self.write_grad_x(first, images, team)?;
             }
-            if weight {
+            if weight && !self.sweeps() {
                 self.add_to_weight(first, images, units, team)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether the column gradient's sweep over the tiles sums grad_weight up, too.
+    fn sweeps(&self) -> bool {
+        let plan = self.plan;
+        plan.one_sweep && self.tensors.wants_sweep() && plan.weight_band == plan.weight.units()
     }
 
     /// Runs `units` units, each image's own, on all threads: body(worker, slot of the image, unit).

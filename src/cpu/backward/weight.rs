@@ -6,6 +6,7 @@ use super::super::kernels::*;
 use super::super::sampler::{Columns, Sampler};
 use super::super::share::share;
 use super::super::tile::Tile;
+use super::grad_y::GradY;
 use super::outputs::at;
 use super::{Run, clear, store};
 use crate::abi::*;
@@ -18,7 +19,7 @@ use std::ops::Range;
 use std::ptr::null;
 
 /// A unit's rows and columns.
-struct Unit {
+pub(super) struct WeightUnit {
     number: usize,
     first_output: usize,
     rows: usize,
@@ -44,7 +45,7 @@ impl<T: HasKernels> Run<'_, T> {
         })
     }
 
-    fn weight_unit(&self, number: usize) -> Unit {
+    pub(super) fn weight_unit(&self, number: usize) -> WeightUnit {
         let (g, cut) = (&self.plan.problem.geometry, &self.plan.weight);
         let unit = cut.unit(number);
         let first_tap = unit.tap_block * cut.taps;
@@ -53,11 +54,11 @@ impl<T: HasKernels> Run<'_, T> {
         if self.plan.depthwise {
             let channels = cut.channels.min(g.c as usize - first_channel);
             let columns = Columns { first_tap, taps, first_channel, channels };
-            return Unit { number, first_output: first_channel, rows: 1, columns };
+            return WeightUnit { number, first_output: first_channel, rows: 1, columns };
         }
         let (outputs, channels) = (g.outputs_per_group() as usize, g.channels_per_group() as usize);
         let first_row = unit.row_block * cut.rows;
-        Unit {
+        WeightUnit {
             number,
             first_output: unit.group * outputs + first_row,
             rows: cut.rows.min(outputs - first_row),
@@ -91,7 +92,7 @@ impl<T: HasKernels> Run<'_, T> {
         })
     }
 
-    unsafe fn write_weight(&self, unit: &Unit) {
+    unsafe fn write_weight(&self, unit: &WeightUnit) {
         let (g, cut, tensor) = (&self.plan.problem.geometry, &self.plan.weight, &self.plan.problem.grad_weight);
         let per_group = g.channels_per_group() as usize;
         let Columns { first_channel, channels, .. } = unit.columns;
@@ -115,7 +116,7 @@ impl<T: HasKernels> Run<'_, T> {
 
     /// Writes the taps and channels of a row of a unit to `to`, where the first of its channels begins. `from`: a row for
     /// each tap, or zeros.
-    unsafe fn write_taps(&self, unit: &Unit, from: Option<Matrix<*const T::Compute>>, to: *mut T) {
+    unsafe fn write_taps(&self, unit: &WeightUnit, from: Option<Matrix<*const T::Compute>>, to: *mut T) {
         let (tensor, kernel_w) = (&self.plan.problem.grad_weight, self.plan.problem.geometry.kernel_w as usize);
         let Columns { first_tap, taps, channels, .. } = unit.columns;
         let [so, sc, si, sj, _] = tensor.strides.map(|stride| stride as isize);
@@ -176,49 +177,78 @@ impl<'a, T: HasKernels> Worker<'a, T> {
     }
 
     /// Adds an image's part to a unit.
-    unsafe fn image(&mut self, unit: &Unit, n: usize, slot: usize) {
-        let plan = self.run.plan;
+    unsafe fn image(&mut self, unit: &WeightUnit, n: usize, slot: usize) {
+        let (run, plan) = (self.run, self.run.plan);
         let all = plan.problem.geometry.positions() as usize;
-        let tiles = all.div_ceil(plan.weight.depth);
-        for tile in 0..tiles {
-            let first = tile * plan.weight.depth;
-            let number = n * tiles + tile;
+        let stride = plan.col_stride();
+        for first in (0..all).step_by(plan.weight.depth) {
             let positions = plan.weight.depth.min(all - first);
             let tile = Tile::new(n, first, positions, plan.problem.geometry.out_w as usize);
             // SAFETY: the tile exists; `slot` holds the image's copy.
             unsafe {
                 self.sampler.place(tile);
-                let mut image = self.run.images.sampled(n, slot, Made::Everything);
-                self.sampler.sample(&mut image, &unit.columns, self.col, plan.col_stride());
-                let accumulate = !number.is_multiple_of(MAX_CHAIN);
-                if plan.depthwise {
-                    self.column_dots(unit, tile, accumulate);
+                let mut image = run.images.sampled(n, slot, Made::Everything);
+                self.sampler.sample(&mut image, &unit.columns, self.col, stride);
+                let grad_y = if plan.depthwise {
+                    let to = Matrix { data: self.grad_y, stride: stride as isize };
+                    run.copy_grad_y_pixels(tile, unit.columns.first_channel, unit.columns.channels, to)
                 } else {
-                    self.multiply(unit, tile, accumulate);
-                }
-                let last = number + 1 == tiles * plan.problem.geometry.n as usize;
-                if plan.weight.levels > 1 && (last || (number + 1).is_multiple_of(MAX_CHAIN)) {
-                    self.carry(unit, number >= MAX_CHAIN);
-                }
+                    run.copy_grad_y(tile, unit.first_output, unit.rows, self.grad_y)
+                };
+                run.add_tile(unit, tile, &grad_y, Matrix { data: self.col, stride: stride as isize });
+            }
+        }
+    }
+}
+
+impl<T: HasKernels> Run<'_, T> {
+    /// Adds a tile's part to a unit, from its im2col tile and its part of grad_y. Tiles come in order.
+    pub(super) unsafe fn add_tile(
+        &self,
+        unit: &WeightUnit,
+        tile: Tile,
+        grad_y: &GradY<T::Compute>,
+        col: Matrix<*const T::Compute>,
+    ) {
+        let (plan, g) = (self.plan, &self.plan.problem.geometry);
+        let tiles = (g.positions() as usize).div_ceil(plan.weight.depth);
+        let number = tile.n * tiles + tile.first / plan.weight.depth;
+        let accumulate = !number.is_multiple_of(MAX_CHAIN);
+        let last = number + 1 == tiles * g.n as usize;
+        // SAFETY: the caller's promise.
+        unsafe {
+            if plan.depthwise {
+                self.column_dots(unit, tile, grad_y, col, accumulate);
+            } else {
+                self.multiply_columns(unit, tile, grad_y, col, accumulate);
+            }
+            if plan.weight.levels > 1 && (last || (number + 1).is_multiple_of(MAX_CHAIN)) {
+                self.carry(unit, number >= MAX_CHAIN);
             }
         }
     }
 
     /// acc[rows][columns] += grad_y^T[rows][positions] * col[positions][columns].
-    unsafe fn multiply(&mut self, unit: &Unit, tile: Tile, accumulate: bool) {
-        let (plan, width) = (self.run.plan, self.run.plan.kernels.columns);
+    unsafe fn multiply_columns(
+        &self,
+        unit: &WeightUnit,
+        tile: Tile,
+        grad_y: &GradY<T::Compute>,
+        col: Matrix<*const T::Compute>,
+        accumulate: bool,
+    ) {
+        let (plan, width) = (self.plan, self.plan.kernels.columns);
         // SAFETY: rows of grad_y, panels of the im2col tile and of the unit's accumulators.
         unsafe {
-            let grad_y = self.run.copy_grad_y(tile, unit.first_output, unit.rows, self.grad_y);
-            let acc = self.run.weight_acc(0, unit.number);
+            let acc = self.weight_acc(0, unit.number);
             for panel in 0..(unit.columns.taps * unit.columns.channels).div_ceil(width) {
                 grad_y.multiply_transposed(plan.kernels)(&MultiplyArgs {
                     rows: unit.rows,
                     depth: tile.positions,
                     left: grad_y.data,
                     left_stride: grad_y.stride,
-                    right: self.col.add(panel * width),
-                    right_stride: plan.col_stride(),
+                    right: col.data.add(panel * width),
+                    right_stride: col.stride as usize,
                     acc: acc.add(panel * width),
                     acc_stride: plan.weight.padded_width(),
                     accumulate,
@@ -229,23 +259,27 @@ impl<'a, T: HasKernels> Worker<'a, T> {
     }
 
     /// Depthwise: acc[taps][channels] += sum over positions of grad_y[positions][channels] * col[positions][taps][channels].
-    unsafe fn column_dots(&mut self, unit: &Unit, tile: Tile, accumulate: bool) {
-        let (plan, width) = (self.run.plan, self.run.plan.kernels.columns);
-        let (channels, stride) = (unit.columns.channels, plan.col_stride());
+    unsafe fn column_dots(
+        &self,
+        unit: &WeightUnit,
+        tile: Tile,
+        grad_y: &GradY<T::Compute>,
+        col: Matrix<*const T::Compute>,
+        accumulate: bool,
+    ) {
+        let (plan, width, channels) = (self.plan, self.plan.kernels.columns, unit.columns.channels);
         // SAFETY: channels of grad_y, of the im2col tile and of the unit's accumulators; what whole panels read behind the
         // last channel is in the padding, and so is what becomes of it.
         unsafe {
-            let grad_y = Matrix { data: self.grad_y, stride: stride as isize };
-            self.run.copy_grad_y_pixels(tile, unit.columns.first_channel, channels, grad_y);
-            let acc = self.run.weight_acc(0, unit.number);
+            let acc = self.weight_acc(0, unit.number);
             for t in 0..unit.columns.taps {
                 for column in (0..channels).step_by(width) {
                     (plan.kernels.column_dots)(&ColumnDotsArgs {
                         rows: tile.positions,
-                        left: self.grad_y.add(column),
-                        left_stride: stride,
-                        right: self.col.add(t * channels + column),
-                        right_stride: stride,
+                        left: grad_y.data.add(column),
+                        left_stride: grad_y.stride,
+                        right: col.data.add(t * channels + column),
+                        right_stride: col.stride as usize,
                         acc: acc.add(t * plan.weight.tap_width() + column),
                         accumulate,
                     });
@@ -255,11 +289,11 @@ impl<'a, T: HasKernels> Worker<'a, T> {
     }
 
     /// Adds a full chain of the first level of accumulators into the second.
-    unsafe fn carry(&mut self, unit: &Unit, add: bool) {
+    unsafe fn carry(&self, unit: &WeightUnit, add: bool) {
         // SAFETY: both levels exist.
         unsafe {
-            let (from, to) = (self.run.weight_acc(0, unit.number), self.run.weight_acc(1, unit.number));
-            for i in 0..unit.rows * self.run.plan.weight.padded_width() {
+            let (from, to) = (self.weight_acc(0, unit.number), self.weight_acc(1, unit.number));
+            for i in 0..unit.rows * self.plan.weight.padded_width() {
                 *to.add(i) = if add { *to.add(i) + *from.add(i) } else { *from.add(i) };
             }
         }

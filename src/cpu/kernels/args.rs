@@ -122,7 +122,7 @@ impl<From, To> CopyArgs<From, To> {
 }
 
 /// Backward: what the column gradient means for the four corners of each sample: dot products with them, and weight * mask * column
-/// gradient added to each in grad_x.
+/// gradient added to each in grad_x. What is read for the dot products is also what a sample is made of.
 pub struct CornerGradientsArgs<T> {
     pub positions: usize,
     /// At most MAX_SAMPLE_CHANNELS.
@@ -142,6 +142,9 @@ pub struct CornerGradientsArgs<T> {
     pub grad_pixel_stride: usize,
     /// `channels` values that take what belongs to corners outside the image.
     pub outside: *mut T,
+    /// Rows like those of `gcol`, and the same ones if need be, for the samples. NULL: not wanted; else image and grad_image
+    /// are.
+    pub col: *mut T,
 }
 
 impl<T> CornerGradientsArgs<T> {
@@ -164,6 +167,7 @@ impl<T> CornerGradientsArgs<T> {
                 },
                 gcol: self.gcol.add(first * self.gcol_stride),
                 dots: self.dots.wrapping_add(4 * first),
+                col: self.col.wrapping_add(if self.col.is_null() { 0 } else { first * self.gcol_stride }),
                 ..*self
             }
         }

@@ -3,6 +3,7 @@
 
 use super::args::CornerGradientsArgs;
 use super::corner_addresses::CornerAddresses;
+use super::sample::weighted;
 use crate::cpu::element::Compute;
 use crate::cpu::simd::Simd;
 
@@ -14,22 +15,25 @@ pub unsafe fn corner_gradients<V: Simd>(a: &CornerGradientsArgs<V::Scalar>) {
     // SAFETY: the caller's promise.
     unsafe {
         match (a.image.is_null(), a.grad_image.is_null()) {
-            (false, false) => wanted::<V, true, true>(a),
-            (false, true) => wanted::<V, true, false>(a),
-            _ => wanted::<V, false, true>(a),
+            (false, false) if !a.col.is_null() => wanted::<V, true, true, true>(a),
+            (false, false) => wanted::<V, true, true, false>(a),
+            (false, true) => wanted::<V, true, false, false>(a),
+            _ => wanted::<V, false, true, false>(a),
         }
     }
 }
 
 #[inline(always)]
-unsafe fn wanted<V: Simd, const DOTS: bool, const SCATTER: bool>(a: &CornerGradientsArgs<V::Scalar>) {
+unsafe fn wanted<V: Simd, const DOTS: bool, const SCATTER: bool, const SAMPLE: bool>(
+    a: &CornerGradientsArgs<V::Scalar>,
+) {
     // SAFETY: the caller's promise.
     unsafe {
         // Of few channels the number is known to the loop.
         match a.channels {
-            n if n == V::Half::LANES => positions::<V, V::Half, 1, DOTS, SCATTER>(a),
-            n if n == V::LANES => positions::<V, V, 1, DOTS, SCATTER>(a),
-            _ => positions::<V, V, 0, DOTS, SCATTER>(a),
+            n if n == V::Half::LANES => positions::<V, V::Half, 1, DOTS, SCATTER, SAMPLE>(a),
+            n if n == V::LANES => positions::<V, V, 1, DOTS, SCATTER, SAMPLE>(a),
+            _ => positions::<V, V, 0, DOTS, SCATTER, SAMPLE>(a),
         }
     }
 }
@@ -42,6 +46,7 @@ unsafe fn positions<
     const VECTORS: usize,
     const DOTS: bool,
     const SCATTER: bool,
+    const SAMPLE: bool,
 >(
     a: &CornerGradientsArgs<V::Scalar>,
 ) {
@@ -59,8 +64,9 @@ unsafe fn positions<
             }
             for lane in 0..V::LANES.min(a.positions - first) {
                 let p = first + lane;
-                let mut sample = Sample::<W, DOTS, SCATTER> {
+                let mut sample = Sample::<W, DOTS, SCATTER, SAMPLE> {
                     gcol: a.gcol.add(p * a.gcol_stride),
+                    col: if SAMPLE { a.col.add(p * a.gcol_stride) } else { a.col },
                     image: image.of(lane),
                     grad_image: grad_image.of(lane).map(<*const V::Scalar>::cast_mut),
                     weights: [0, 1, 2, 3].map(|k| W::splat(*a.corners.weight.add(k * a.corners.stride + p))),
@@ -85,29 +91,35 @@ unsafe fn positions<
 }
 
 /// One position: where everything is, and the sums of the dot products, lane by lane.
-struct Sample<W: Simd, const DOTS: bool, const SCATTER: bool> {
+struct Sample<W: Simd, const DOTS: bool, const SCATTER: bool, const SAMPLE: bool> {
     gcol: *const W::Scalar,
+    col: *mut W::Scalar,
     image: [*const W::Scalar; 4],
     grad_image: [*mut W::Scalar; 4],
     weights: [W; 4],
     sums: [W; 4],
 }
 
-impl<W: Simd, const DOTS: bool, const SCATTER: bool> Sample<W, DOTS, SCATTER> {
+impl<W: Simd, const DOTS: bool, const SCATTER: bool, const SAMPLE: bool> Sample<W, DOTS, SCATTER, SAMPLE> {
     /// A vector of channels from `c` on.
     #[inline(always)]
     unsafe fn add(&mut self, c: usize) {
         // SAFETY: the caller's promise.
         unsafe {
             let g = W::load(self.gcol.add(c));
+            let mut values = [W::splat(W::Scalar::ZERO); 4];
             for k in 0..4 {
                 if DOTS {
-                    self.sums[k] = g.mul_add(W::load(self.image[k].add(c)), self.sums[k]);
+                    values[k] = W::load(self.image[k].add(c));
+                    self.sums[k] = g.mul_add(values[k], self.sums[k]);
                 }
                 if SCATTER {
                     let to = self.grad_image[k].add(c);
                     self.weights[k].mul_add(g, W::load(to)).store(to);
                 }
+            }
+            if SAMPLE {
+                weighted(values, self.weights).store(self.col.add(c));
             }
         }
     }
@@ -118,14 +130,19 @@ impl<W: Simd, const DOTS: bool, const SCATTER: bool> Sample<W, DOTS, SCATTER> {
         // SAFETY: the caller's promise.
         unsafe {
             let g = W::load_first(self.gcol.add(c), n);
+            let mut values = [W::splat(W::Scalar::ZERO); 4];
             for k in 0..4 {
                 if DOTS {
-                    self.sums[k] = g.mul_add(W::load_first(self.image[k].add(c), n), self.sums[k]);
+                    values[k] = W::load_first(self.image[k].add(c), n);
+                    self.sums[k] = g.mul_add(values[k], self.sums[k]);
                 }
                 if SCATTER {
                     let to = self.grad_image[k].add(c);
                     self.weights[k].mul_add(g, W::load_first(to, n)).store_first(to, n);
                 }
+            }
+            if SAMPLE {
+                weighted(values, self.weights).store_first(self.col.add(c), n);
             }
         }
     }

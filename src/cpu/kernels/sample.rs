@@ -80,7 +80,7 @@ unsafe fn any_channels<V: Simd>(
 #[inline(always)]
 pub(super) unsafe fn blend<V: Simd>(corners: [*const V::Scalar; 4], weights: [V::Scalar; 4], c: usize) -> V {
     // SAFETY: the caller's promise.
-    unsafe { weighted(corners.map(|corner| V::load(corner.add(c))), weights) }
+    unsafe { weighted(corners.map(|corner| V::load(corner.add(c))), weights.map(|weight| V::splat(weight))) }
 }
 
 /// The first `n` lanes of a vector of channels from `c` on.
@@ -96,14 +96,18 @@ pub(super) unsafe fn blend_first<V: Simd>(
     n: usize,
 ) -> V {
     // SAFETY: the caller's promise.
-    unsafe { weighted(corners.map(|corner| V::load_first(corner.add(c), n)), weights) }
+    unsafe { weighted(corners.map(|corner| V::load_first(corner.add(c), n)), weights.map(|weight| V::splat(weight))) }
 }
 
+/// What the corners' values make together.
+///
+/// # Safety
+///
+/// The processor has V's instruction set.
 #[inline(always)]
-unsafe fn weighted<V: Simd>([v00, v01, v10, v11]: [V; 4], weights: [V::Scalar; 4]) -> V {
+pub(super) unsafe fn weighted<V: Simd>([v00, v01, v10, v11]: [V; 4], [w00, w01, w10, w11]: [V; 4]) -> V {
     // SAFETY: the caller's promise.
     unsafe {
-        let [w00, w01, w10, w11] = weights.map(|weight| V::splat(weight));
         let s = w01.mul_add(v01, w00.mul(v00));
         w11.mul_add(v11, w10.mul_add(v10, s))
     }

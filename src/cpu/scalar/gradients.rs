@@ -1,6 +1,7 @@
 //! The kernels of the backward pass as plain loops.
 
 use super::COLUMNS;
+use super::kernels::blend;
 use crate::cpu::element::{Compute, Element};
 use crate::cpu::kernels::*;
 
@@ -9,6 +10,7 @@ use crate::cpu::kernels::*;
 /// `a` describes memory as [`CornerGradientsArgs`] says.
 pub unsafe fn corner_gradients<T: Compute>(a: &CornerGradientsArgs<T>) {
     for p in 0..a.positions {
+        // A sample is not written before all corners have read the column gradient: it may take its place.
         for corner in 0..4 {
             // SAFETY: p is a position of the tile, an index that is not negative is a pixel of the image.
             unsafe {
@@ -29,6 +31,10 @@ pub unsafe fn corner_gradients<T: Compute>(a: &CornerGradientsArgs<T>) {
                     (0..a.channels).for_each(|c| *grad_image.add(c) += weight * *gcol.add(c));
                 }
             }
+        }
+        for c in 0..if a.col.is_null() { 0 } else { a.channels } {
+            // SAFETY: c is a channel of the image, p a row of the im2col tile.
+            unsafe { *a.col.add(p * a.gcol_stride + c) = blend(&a.corners, p, a.image.add(c), a.pixel_stride) };
         }
     }
 }

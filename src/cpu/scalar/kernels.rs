@@ -58,7 +58,7 @@ pub unsafe fn sample<T: Compute>(a: &SampleArgs<T>) {
 }
 
 /// The sample of one channel at position `p`; the channel's pixel 0 is at `image`.
-unsafe fn blend<T: Compute>(corners: &Corners<T>, p: usize, image: *const T, pixel_stride: usize) -> T {
+pub(super) unsafe fn blend<T: Compute>(corners: &Corners<T>, p: usize, image: *const T, pixel_stride: usize) -> T {
     let mut sum = T::ZERO;
     for corner in 0..4 {
         // SAFETY: p is a position of the tile, an index that is not negative is a pixel of the image.
