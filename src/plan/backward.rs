@@ -32,6 +32,8 @@ pub struct ScratchMap {
     pub grad_y: usize,
     pub gcol: usize,
     pub dots: usize,
+    /// A tile's gradients of offset and mask for one tap.
+    pub offset_gradients: usize,
     /// What corners outside the image are given of grad_x.
     pub outside: usize,
     pub col: usize,
@@ -83,6 +85,8 @@ pub struct BackwardPlan<T: HasKernels> {
     /// Positions of a tile of the column gradient.
     pub positions: usize,
     pub channels: ChannelCut,
+    /// All channels of each deformable group are worked on together: no partial sums are kept.
+    pub whole_groups: bool,
     pub band: Band,
     /// Column gradient and grad_weight are cut into the same tiles and units, so that one sweep over them can do both.
     pub one_sweep: bool,
@@ -103,7 +107,10 @@ impl<T: HasKernels> BackwardPlan<T> {
         let threads = if problem.forward_flops() < PARALLEL_WORK { 1 } else { threads };
         let channels = ChannelCut::new(g, kernels.columns, units_of(problem.forward_flops()));
         let positions = (96 * size_of::<f32>() / size).min((g.positions() as usize).next_multiple_of(16));
-        let band = Band::new(&channels, (g.positions() as usize).div_ceil(positions), positions, size);
+        let whole_groups = channels.has_whole_deformable_groups();
+        let tiles = (g.positions() as usize).div_ceil(positions);
+        let band = Band::new(&channels, tiles, positions, size);
+        let band = if whole_groups { band.without_sums(&channels, tiles) } else { band };
         let one_sweep = fits_one_sweep(problem, &channels, kernels.columns);
         let weight = if one_sweep {
             WeightCut::of_segments(g, kernels.columns, channels.block, positions)
@@ -122,6 +129,7 @@ impl<T: HasKernels> BackwardPlan<T> {
             images_in_flight: threads.min(g.n.max(1) as usize),
             positions,
             channels,
+            whole_groups,
             band,
             one_sweep,
             weight,
@@ -212,7 +220,7 @@ impl<T: HasKernels> BackwardPlan<T> {
         let of_thread = room / self.workers + partial * self.images_in_flight / self.workers;
         let tile = self.band.with_tiles(1).partial_len() * size;
         self.packing = if !self.depthwise && unit.saturating_add(tile) <= of_thread {
-            let most = (of_thread - unit) / tile;
+            let most = (of_thread - unit).checked_div(tile).unwrap_or(self.band.tiles);
             self.band = self.band.with_tiles(self.band.tiles.min(most));
             Packing::Unit
         } else {
@@ -251,6 +259,7 @@ impl<T: HasKernels> BackwardPlan<T> {
             grad_y: arena.take::<T::Compute>(grad_y)?,
             gcol: arena.take::<T::Compute>(self.positions * self.gcol_stride())?,
             dots: arena.take::<T::Compute>(4 * sampler.stride)?,
+            offset_gradients: arena.take::<T::Compute>(3 * sampler.stride)?,
             outside: arena.take::<T::Compute>(MAX_SAMPLE_CHANNELS)?,
             col: arena.take::<T::Compute>(self.weight.depth * self.col_stride())?,
             packed: arena.take::<T::Compute>(self.thread_packed_len())?,

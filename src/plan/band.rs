@@ -59,6 +59,11 @@ impl Band {
         band.with_tiles(tiles.clamp(1, all_tiles))
     }
 
+    /// The same taps of all tiles and units: no partial sums are kept.
+    pub fn without_sums(self, channels: &ChannelCut, all_tiles: usize) -> Self {
+        Self { units: channels.units(), rows: 0, handed_rows: 0, ..self.with_tiles(all_tiles) }
+    }
+
     pub fn with_tiles(self, tiles: usize) -> Self {
         Self { tiles, stride: tiles * self.positions + PADDING, ..self }
     }

@@ -152,6 +152,15 @@ impl ChannelCut {
         [deformable_group * channels, (deformable_group + 1) * channels - 1].map(|channel| self.unit_of(channel))
     }
 
+    /// Whether no deformable group has channels of two segments.
+    pub fn has_whole_deformable_groups(&self) -> bool {
+        let channels = self.groups * self.per_group / self.deformable_groups;
+        (0..self.deformable_groups).all(|d| {
+            let [first, last] = [d * channels, (d + 1) * channels - 1];
+            self.unit_of(first) == self.unit_of(last) && self.group_of(first) == self.group_of(last)
+        })
+    }
+
     /// Most rows of partial sums that so many neighbouring units have.
     pub fn rows(&self, units: usize) -> usize {
         let blocks = if self.blocks_per_group() > 1 { 1 } else { self.groups_per_unit };

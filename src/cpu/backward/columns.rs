@@ -29,7 +29,7 @@ impl<T: HasKernels> Run<'_, T> {
                     }
                     worker.unit(unit, &part);
                 })?;
-                if self.tensors.wants_partial() {
+                if self.tensors.wants_partial() && !self.plan.whole_groups {
                     self.write_partial(first, images, &part, team)?;
                 }
             }
@@ -47,6 +47,8 @@ struct Worker<'a, T: HasKernels> {
     grad_y: *mut T::Compute,
     gcol: *mut T::Compute,
     dots: *mut T::Compute,
+    /// A tile's gradients of offset and mask for one tap.
+    offset_gradients: *mut T::Compute,
     outside: *mut T::Compute,
     weights: UnitWeights<'a, T>,
 }
@@ -72,6 +74,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                 grad_y: scratch.add(map.grad_y).cast(),
                 gcol: scratch.add(map.gcol).cast(),
                 dots: scratch.add(map.dots).cast(),
+                offset_gradients: scratch.add(map.offset_gradients).cast(),
                 outside: scratch.add(map.outside).cast(),
                 weights: UnitWeights::new(run.plan, run.tensors.weight, run.packed, scratch),
             }
@@ -280,18 +283,26 @@ impl<'a, T: HasKernels> Worker<'a, T> {
     ) {
         let (run, plan) = (self.run, self.run.plan);
         let Together { unit, deformable_group, first_channel, .. } = together;
-        // SAFETY: a row of partial sums of this unit.
+        // SAFETY: a row of partial sums of this unit, or room for one of the tile.
         unsafe {
-            let to = run.partial(self.slot, unit + deformable_group - part.first_row, tap - part.first_tap);
+            let (to, to_stride) = if plan.whole_groups {
+                (self.offset_gradients, plan.scratch.sampler.stride)
+            } else {
+                let row = run.partial(self.slot, unit + deformable_group - part.first_row, tap - part.first_tap);
+                (row.add(tile.first - part.first_tile * plan.positions), plan.band.stride)
+            };
             (plan.kernels.offset_gradients)(&OffsetGradientsArgs {
                 positions: tile.positions,
                 corners: *corners,
                 dots: self.dots,
                 mask: self.sampler.mask(deformable_group, tap),
-                to: to.add(tile.first - part.first_tile * plan.positions),
-                to_stride: plan.band.stride,
+                to,
+                to_stride,
                 accumulate: !self.begins_row(unit, deformable_group, first_channel),
             });
+            if plan.whole_groups {
+                run.write_tile(tile, deformable_group * plan.channels.taps + tap, to, to_stride);
+            }
         }
     }
 

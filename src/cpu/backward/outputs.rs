@@ -1,9 +1,11 @@
-//! From the workspace to the caller's tensors: the gradients of offset and mask.
+//! From the workspace to the caller's tensors: the gradients of offset and mask. Where all channels of each deformable
+//! group are worked on together, a tile at a time, else from partial sums.
 
 use super::super::kernels::{CopyArgs, HasKernels, Kernels};
 use super::{Run, store};
 use crate::abi::*;
 use crate::cpu::element::Compute;
+use crate::cpu::tile::Tile;
 use crate::error::Result;
 use crate::exec::Team;
 use crate::plan::band::BandPart;
@@ -37,15 +39,8 @@ impl<T: HasKernels> Run<'_, T> {
         let key = d * g.taps() as usize + part.first_tap + tap;
         let first = part.first_tile * plan.positions;
         let positions = (part.tiles * plan.positions).min(g.positions() as usize - first);
-        let tensors = &self.tensors;
-        let offset = Some((&plan.problem.grad_offset, tensors.grad_offset, DCN_GRAD_OFFSET));
-        let mask = plan.problem.grad_mask.as_ref().map(|mask| (mask, tensors.grad_mask, DCN_GRAD_MASK));
-        for (k, (gradient, channel)) in [(offset, 2 * key), (offset, 2 * key + 1), (mask, key)].into_iter().enumerate()
-        {
-            let Some((tensor, data, bit)) = gradient.filter(|(_, data, _)| !data.is_null()) else {
-                continue;
-            };
-            let target = Positions { tensor, data, n, channel, add: tensors.adds_to(bit) };
+        for (k, target) in self.targets(n, key).into_iter().enumerate() {
+            let Some(target) = target else { continue };
             let mut sums = [T::Compute::ZERO; RUN];
             for p in (0..positions).step_by(RUN) {
                 let run = p..positions.min(p + RUN);
@@ -65,6 +60,31 @@ impl<T: HasKernels> Run<'_, T> {
                 }
             }
         }
+    }
+
+    /// Stores the gradients of a tap of a deformable group at a tile's positions: three rows, `stride` apart, as the kernel
+    /// makes them.
+    pub(super) unsafe fn write_tile(&self, tile: Tile, key: usize, rows: *mut T::Compute, stride: usize) {
+        for (k, target) in self.targets(tile.n, key).into_iter().enumerate() {
+            let Some(target) = target else { continue };
+            // SAFETY: a row of the tile's positions, which are the gradient's.
+            unsafe {
+                let row = std::slice::from_raw_parts_mut(rows.add(k * stride), tile.positions);
+                target.store(self.plan.kernels, tile.first, row);
+            }
+        }
+    }
+
+    /// The gradients of a tap of a deformable group with respect to Δy, Δx and mask, as far as they are wanted. `key` is
+    /// the mask's channel.
+    fn targets(&self, n: usize, key: usize) -> [Option<Positions<'_, T>>; 3] {
+        let (problem, tensors) = (&self.plan.problem, &self.tensors);
+        let target = |tensor, data: *mut T, channel, bit| {
+            (!data.is_null()).then(|| Positions { tensor, data, n, channel, add: tensors.adds_to(bit) })
+        };
+        let offset = |channel| target(&problem.grad_offset, tensors.grad_offset, channel, DCN_GRAD_OFFSET);
+        let mask = problem.grad_mask.as_ref().and_then(|mask| target(mask, tensors.grad_mask, key, DCN_GRAD_MASK));
+        [offset(2 * key), offset(2 * key + 1), mask]
     }
 
     /// Adds up what `row` has of each unit, in order: to what is in `to`, or `from_zero`.
