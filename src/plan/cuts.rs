@@ -155,10 +155,8 @@ impl ChannelCut {
     /// Whether no deformable group has channels of two segments.
     pub fn has_whole_deformable_groups(&self) -> bool {
         let channels = self.groups * self.per_group / self.deformable_groups;
-        (0..self.deformable_groups).all(|d| {
-            let [first, last] = [d * channels, (d + 1) * channels - 1];
-            self.unit_of(first) == self.unit_of(last) && self.group_of(first) == self.group_of(last)
-        })
+        let whole_in = |channels_together: usize| channels_together.is_multiple_of(channels);
+        whole_in(self.per_group) && (self.blocks_per_group() == 1 || whole_in(self.block))
     }
 
     /// Most rows of partial sums that so many neighbouring units have.

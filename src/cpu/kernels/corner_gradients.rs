@@ -108,10 +108,10 @@ impl<W: Simd, const DOTS: bool, const SCATTER: bool, const SAMPLE: bool> Sample<
         unsafe {
             let g = W::load(self.gcol.add(c));
             let mut values = [W::splat(W::Scalar::ZERO); 4];
-            for k in 0..4 {
+            for (k, value) in values.iter_mut().enumerate() {
                 if DOTS {
-                    values[k] = W::load(self.image[k].add(c));
-                    self.sums[k] = g.mul_add(values[k], self.sums[k]);
+                    *value = W::load(self.image[k].add(c));
+                    self.sums[k] = g.mul_add(*value, self.sums[k]);
                 }
                 if SCATTER {
                     let to = self.grad_image[k].add(c);
@@ -131,10 +131,10 @@ impl<W: Simd, const DOTS: bool, const SCATTER: bool, const SAMPLE: bool> Sample<
         unsafe {
             let g = W::load_first(self.gcol.add(c), n);
             let mut values = [W::splat(W::Scalar::ZERO); 4];
-            for k in 0..4 {
+            for (k, value) in values.iter_mut().enumerate() {
                 if DOTS {
-                    values[k] = W::load_first(self.image[k].add(c), n);
-                    self.sums[k] = g.mul_add(values[k], self.sums[k]);
+                    *value = W::load_first(self.image[k].add(c), n);
+                    self.sums[k] = g.mul_add(*value, self.sums[k]);
                 }
                 if SCATTER {
                     let to = self.grad_image[k].add(c);
