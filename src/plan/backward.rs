@@ -16,6 +16,9 @@ use crate::problem::Problem;
 const ROW_PADDING: usize = 16;
 /// Output channels whose part of grad_y is copied at a time.
 const OUTPUT_BLOCK: usize = 512;
+/// Processors take a load from behind a store at the same place of another page for one of what was stored, and wait. x and
+/// grad_x are read and written at the same pixels, so they are kept half a page apart.
+const PAGE: usize = 4096;
 /// Most of grad_weight that is summed up while the column gradient is computed.
 const SWEEP_BYTES: usize = 160 << 10;
 /// Units of channels that a batch is cut into at least, where it has the work: for as many threads.
@@ -203,7 +206,7 @@ impl<T: HasKernels> BackwardPlan<T> {
     /// Decides what is done at a time, where the workspace has no room for everything at once.
     fn keep_to_bound(&mut self) {
         let size = size_of::<T::Compute>();
-        let of_thread = THREAD_BYTES - 2 * LINE - self.scratch.size;
+        let of_thread = THREAD_BYTES - 2 * LINE - PAGE - self.scratch.size;
         let partial = self.band.partial_len().saturating_mul(size) + LINE;
         let room = (of_thread * self.workers).saturating_sub(partial.saturating_mul(self.images_in_flight));
         // Those of large images come on top.
@@ -277,8 +280,10 @@ impl<T: HasKernels> BackwardPlan<T> {
         hits.take_bytes(self.hits_len())?;
         let hits_size = hits.size();
         let mut arena = Arena::default();
+        let images = arena.take_bytes(image_size.saturating_mul(self.images_in_flight))?;
+        arena.take_bytes((PAGE + PAGE / 2 - arena.size() % PAGE) % PAGE)?;
         let mut each = |size: usize| arena.take_bytes(size.saturating_mul(self.images_in_flight));
-        let (images, grad_images) = (each(image_size)?, each(grad_image_size)?);
+        let grad_images = each(grad_image_size)?;
         let (partial, hits) = (each(partial_size)?, each(hits_size)?);
         let second_images = each(if T::IS_COMPUTE { 0 } else { grad_image_size })?;
         let packed = arena.take::<T::Compute>(if self.packing == Packing::All { self.packed_len() } else { 0 })?;
