@@ -1,6 +1,7 @@
 //! How the backward pass is cut: units of channels for the column gradient, units of taps and channels for grad_weight.
 
 use super::tiling::{MAX_CHAIN, even_block};
+use crate::cpu::sampler::Columns;
 use crate::problem::Geometry;
 use std::ops::Range;
 
@@ -31,6 +32,13 @@ pub struct Segment {
     /// Of all channels.
     pub first_channel: usize,
     pub channels: usize,
+}
+
+impl Segment {
+    /// Its columns for some taps.
+    pub fn columns(&self, first_tap: usize, taps: usize) -> Columns {
+        Columns { first_tap, taps, first_channel: self.first_channel, channels: self.channels }
+    }
 }
 
 /// Units of neighbouring channels, each of one part of a group or of whole groups. One thread does a unit for all

@@ -109,26 +109,41 @@ impl<'a, T: HasKernels> Worker<'a, T> {
             unsafe {
                 self.sampler.place(tile);
                 for segment in cut.segments(unit) {
+                    if plan.depthwise {
+                        self.depthwise(unit, tile, &segment, part);
+                        continue;
+                    }
                     for first_tap in (part.first_tap..part.first_tap + part.taps).step_by(cut.tap_block) {
                         let taps = cut.tap_block.min(cut.taps - first_tap);
-                        let grad_y = if plan.depthwise {
-                            self.scale(tile, &segment, first_tap, taps)
-                        } else {
-                            self.multiply(tile, &segment, first_tap, taps)
-                        };
-                        let columns = Columns {
-                            first_tap,
-                            taps,
-                            first_channel: segment.first_channel,
-                            channels: segment.channels,
-                        };
-                        self.corners(unit, tile, &columns, part);
+                        let grad_y = self.multiply(tile, &segment, first_tap, taps);
+                        self.corners(unit, tile, &segment.columns(first_tap, taps), part);
                         if self.run.sweeps() {
-                            // The samples have taken the column gradient's place.
-                            let col = Matrix { data: self.gcol.cast_const(), stride: plan.gcol_stride() as isize };
-                            self.run.add_tile(&self.run.weight_unit(segment.number), tile, &grad_y, col);
+                            self.run.add_tile(&self.run.weight_unit(segment.number), tile, &grad_y, self.samples());
                         }
                     }
+                }
+            }
+        }
+    }
+
+    /// The samples, which have taken the column gradient's place.
+    fn samples(&self) -> Matrix<*const T::Compute> {
+        Matrix { data: self.gcol, stride: self.run.plan.gcol_stride() as isize }
+    }
+
+    /// Depthwise: a segment's channels for the taps of a band, one after the other, so that the column gradient of each
+    /// stays in the first-level cache.
+    unsafe fn depthwise(&mut self, unit: usize, tile: Tile, segment: &Segment, part: &BandPart) {
+        let (run, plan) = (self.run, self.run.plan);
+        let to = Matrix { data: self.grad_y, stride: plan.grad_y_stride() as isize };
+        // SAFETY: channels of grad_y, taps of the band.
+        unsafe {
+            let grad_y = run.copy_grad_y_pixels(tile, segment.first_channel, segment.channels, to);
+            for tap in part.first_tap..part.first_tap + part.taps {
+                self.scale(tile, segment, tap);
+                self.corners(unit, tile, &segment.columns(tap, 1), part);
+                if run.sweeps() {
+                    run.add_tap(&run.weight_unit(segment.number), tap, tile, &grad_y, self.samples());
                 }
             }
         }
@@ -171,30 +186,24 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         grad_y
     }
 
-    /// Depthwise: gcol[positions][taps][channels] = grad_y[positions][channels] * weight[taps][channels]. Gives grad_y.
-    unsafe fn scale(&mut self, tile: Tile, segment: &Segment, first_tap: usize, taps: usize) -> GradY<T::Compute> {
+    /// Depthwise: gcol[positions][channels] = grad_y[positions][channels] * weight[channels] of a tap.
+    unsafe fn scale(&mut self, tile: Tile, segment: &Segment, tap: usize) {
         let plan = self.run.plan;
-        let width = plan.kernels.columns;
-        let grad_y = Matrix { data: self.grad_y, stride: plan.grad_y_stride() as isize };
-        // SAFETY: channels of grad_y and of the packed weights. What whole panels write behind a tap's last channel, the
-        // next tap overwrites, or lies in the padding.
+        // SAFETY: channels of grad_y and of the packed weights. What whole panels write behind the last channel lies in the
+        // padding.
         unsafe {
-            let grad_y = self.run.copy_grad_y_pixels(tile, segment.first_channel, segment.channels, grad_y);
-            for t in 0..taps {
-                let packed = self.weights.tap(segment, first_tap + t);
-                for column in (0..segment.channels).step_by(width) {
-                    (plan.kernels.scale)(&ScaleArgs {
-                        rows: tile.positions,
-                        left: self.grad_y.add(column),
-                        left_stride: plan.grad_y_stride(),
-                        scale: packed.add(column),
-                        acc: self.gcol.add(t * segment.channels + column),
-                        acc_stride: plan.gcol_stride(),
-                        accumulate: false,
-                    });
-                }
+            let packed = self.weights.tap(segment, tap);
+            for column in (0..segment.channels).step_by(plan.kernels.columns) {
+                (plan.kernels.scale)(&ScaleArgs {
+                    rows: tile.positions,
+                    left: self.grad_y.add(column),
+                    left_stride: plan.grad_y_stride(),
+                    scale: packed.add(column),
+                    acc: self.gcol.add(column),
+                    acc_stride: plan.gcol_stride(),
+                    accumulate: false,
+                });
             }
-            grad_y
         }
     }
 

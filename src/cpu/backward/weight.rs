@@ -188,14 +188,21 @@ impl<'a, T: HasKernels> Worker<'a, T> {
             unsafe {
                 self.sampler.place(tile);
                 let mut image = run.images.sampled(n, slot, Made::Everything);
-                self.sampler.sample(&mut image, &unit.columns, self.col, stride);
-                let grad_y = if plan.depthwise {
+                let col = Matrix { data: self.col.cast_const(), stride: stride as isize };
+                if plan.depthwise {
                     let to = Matrix { data: self.grad_y, stride: stride as isize };
-                    run.copy_grad_y_pixels(tile, unit.columns.first_channel, unit.columns.channels, to)
+                    let Columns { first_tap, taps, first_channel, channels } = unit.columns;
+                    let grad_y = run.copy_grad_y_pixels(tile, first_channel, channels, to);
+                    for tap in first_tap..first_tap + taps {
+                        let columns = Columns { first_tap: tap, taps: 1, first_channel, channels };
+                        self.sampler.sample(&mut image, &columns, self.col, stride);
+                        run.add_tap(unit, tap, tile, &grad_y, col);
+                    }
                 } else {
-                    run.copy_grad_y(tile, unit.first_output, unit.rows, self.grad_y)
-                };
-                run.add_tile(unit, tile, &grad_y, Matrix { data: self.col, stride: stride as isize });
+                    self.sampler.sample(&mut image, &unit.columns, self.col, stride);
+                    let grad_y = run.copy_grad_y(tile, unit.first_output, unit.rows, self.grad_y);
+                    run.add_tile(unit, tile, &grad_y, col);
+                }
             }
         }
     }
@@ -210,22 +217,44 @@ impl<T: HasKernels> Run<'_, T> {
         grad_y: &GradY<T::Compute>,
         col: Matrix<*const T::Compute>,
     ) {
-        let (plan, g) = (self.plan, &self.plan.problem.geometry);
-        let tiles = (g.positions() as usize).div_ceil(plan.weight.depth);
-        let number = tile.n * tiles + tile.first / plan.weight.depth;
-        let accumulate = !number.is_multiple_of(MAX_CHAIN);
-        let last = number + 1 == tiles * g.n as usize;
         // SAFETY: the caller's promise.
         unsafe {
-            if plan.depthwise {
-                self.column_dots(unit, tile, grad_y, col, accumulate);
-            } else {
-                self.multiply_columns(unit, tile, grad_y, col, accumulate);
-            }
-            if plan.weight.levels > 1 && (last || (number + 1).is_multiple_of(MAX_CHAIN)) {
-                self.carry(unit, number >= MAX_CHAIN);
-            }
+            self.multiply_columns(unit, tile, grad_y, col);
+            self.carry(unit, tile, 0..unit.rows * self.plan.weight.padded_width());
         }
+    }
+
+    /// Depthwise: adds a tile's part of one tap to a unit. Tiles come in order.
+    pub(super) unsafe fn add_tap(
+        &self,
+        unit: &WeightUnit,
+        tap: usize,
+        tile: Tile,
+        grad_y: &GradY<T::Compute>,
+        col: Matrix<*const T::Compute>,
+    ) {
+        let width = self.plan.weight.tap_width();
+        let first = (tap - unit.columns.first_tap) * width;
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.column_dots(unit, first, tile, grad_y, col);
+            self.carry(unit, tile, first..first + width);
+        }
+    }
+
+    /// The number of a tile among all that a unit sums up.
+    fn weight_tile(&self, tile: Tile) -> usize {
+        tile.n * self.weight_tiles() + tile.first / self.plan.weight.depth
+    }
+
+    /// Tiles of an image.
+    fn weight_tiles(&self) -> usize {
+        (self.plan.problem.geometry.positions() as usize).div_ceil(self.plan.weight.depth)
+    }
+
+    /// Whether a tile is added to what is in the first level of accumulators.
+    fn continues_chain(&self, tile: Tile) -> bool {
+        !self.weight_tile(tile).is_multiple_of(MAX_CHAIN)
     }
 
     /// acc[rows][columns] += grad_y^T[rows][positions] * col[positions][columns].
@@ -235,7 +264,6 @@ impl<T: HasKernels> Run<'_, T> {
         tile: Tile,
         grad_y: &GradY<T::Compute>,
         col: Matrix<*const T::Compute>,
-        accumulate: bool,
     ) {
         let (plan, width) = (self.plan, self.plan.kernels.columns);
         // SAFETY: rows of grad_y, panels of the im2col tile and of the unit's accumulators.
@@ -251,49 +279,54 @@ impl<T: HasKernels> Run<'_, T> {
                     right_stride: col.stride as usize,
                     acc: acc.add(panel * width),
                     acc_stride: plan.weight.padded_width(),
-                    accumulate,
+                    accumulate: self.continues_chain(tile),
                     next: null(),
                 });
             }
         }
     }
 
-    /// Depthwise: acc[taps][channels] += sum over positions of grad_y[positions][channels] * col[positions][taps][channels].
+    /// Depthwise: acc[channels] += sum over positions of grad_y[positions][channels] * col[positions][channels], for the tap
+    /// whose accumulators are behind `first` others.
     unsafe fn column_dots(
         &self,
         unit: &WeightUnit,
+        first: usize,
         tile: Tile,
         grad_y: &GradY<T::Compute>,
         col: Matrix<*const T::Compute>,
-        accumulate: bool,
     ) {
-        let (plan, width, channels) = (self.plan, self.plan.kernels.columns, unit.columns.channels);
+        let (plan, width) = (self.plan, self.plan.kernels.columns);
         // SAFETY: channels of grad_y, of the im2col tile and of the unit's accumulators; what whole panels read behind the
         // last channel is in the padding, and so is what becomes of it.
         unsafe {
-            let acc = self.weight_acc(0, unit.number);
-            for t in 0..unit.columns.taps {
-                for column in (0..channels).step_by(width) {
-                    (plan.kernels.column_dots)(&ColumnDotsArgs {
-                        rows: tile.positions,
-                        left: grad_y.data.add(column),
-                        left_stride: grad_y.stride,
-                        right: col.data.add(t * channels + column),
-                        right_stride: col.stride as usize,
-                        acc: acc.add(t * plan.weight.tap_width() + column),
-                        accumulate,
-                    });
-                }
+            let acc = self.weight_acc(0, unit.number).add(first);
+            for column in (0..unit.columns.channels).step_by(width) {
+                (plan.kernels.column_dots)(&ColumnDotsArgs {
+                    rows: tile.positions,
+                    left: grad_y.data.add(column),
+                    left_stride: grad_y.stride,
+                    right: col.data.add(column),
+                    right_stride: col.stride as usize,
+                    acc: acc.add(column),
+                    accumulate: self.continues_chain(tile),
+                });
             }
         }
     }
 
-    /// Adds a full chain of the first level of accumulators into the second.
-    unsafe fn carry(&self, unit: &WeightUnit, add: bool) {
+    /// After a tile: adds some accumulators of the first level into the second, if their chain is full or ends.
+    unsafe fn carry(&self, unit: &WeightUnit, tile: Tile, some: Range<usize>) {
+        let number = self.weight_tile(tile);
+        let last = number + 1 == self.weight_tiles() * self.plan.problem.geometry.n as usize;
+        if self.plan.weight.levels == 1 || !(last || (number + 1).is_multiple_of(MAX_CHAIN)) {
+            return;
+        }
+        let add = number >= MAX_CHAIN;
         // SAFETY: both levels exist.
         unsafe {
             let (from, to) = (self.weight_acc(0, unit.number), self.weight_acc(1, unit.number));
-            for i in 0..unit.rows * self.plan.weight.padded_width() {
+            for i in some {
                 *to.add(i) = if add { *to.add(i) + *from.add(i) } else { *from.add(i) };
             }
         }
