@@ -2,6 +2,7 @@
 
 use super::arena::{Arena, LINE, THREAD_BYTES};
 use super::maps::{Image, MOST_PARTS, Output, SamplerMap, image_size};
+use super::sharing::Sharing;
 use super::tiling::{Tiling, even_block};
 use crate::cpu::kernels::{HasKernels, Kernels};
 use crate::error::Result;
@@ -61,10 +62,9 @@ pub struct ForwardPlan<T: HasKernels> {
     pub output: Output,
     /// Threads that work at once, each with its scratch.
     pub workers: usize,
-    /// Images worked on at once, each with its copy where x is copied.
+    /// Images worked on at once, each with its copy where x is copied; then no more than threads.
     pub images_in_flight: usize,
-    /// One thread does an image from beginning to end, instead of all threads sharing each: for many
-    /// images, or a single thread.
+    /// One thread does an image from beginning to end, instead of all threads sharing each.
     pub image_per_worker: bool,
     pub scratch: ScratchMap,
     pub workspace: WorkspaceMap,
@@ -72,10 +72,7 @@ pub struct ForwardPlan<T: HasKernels> {
     pub packed_len: usize,
 }
 
-/// Below this many operations a run stays on the calling thread. They take 0.4 ms with AVX-512 and 0.7 ms with AVX2; on two
-/// threads the median of such runs was no shorter, waking a pool included.
-const PARALLEL_WORK: u64 = 100_000_000;
-/// Operations that sampling one value costs, for the estimate above.
+/// Operations that sampling one value costs, for an estimate.
 const SAMPLE_WORK: u64 = 16;
 
 impl<T: HasKernels> ForwardPlan<T> {
@@ -83,10 +80,13 @@ impl<T: HasKernels> ForwardPlan<T> {
         let g = &problem.geometry;
         let samples = g.n as u64 * (g.c * g.taps()) as u64 * g.positions() as u64;
         let work = problem.forward_flops().saturating_add(samples.saturating_mul(SAMPLE_WORK));
-        let threads = if work < PARALLEL_WORK { 1 } else { threads };
+        let image = Image::new::<T>(&problem.x);
         let depthwise = g.is_depthwise();
-        let tiling = Self::tiling(problem, kernels, threads);
-        let workers = threads.min((g.n as usize).saturating_mul(tiling.tiles(g))).max(1);
+        let tiling = |sharing: &Sharing| Self::tiling(problem, kernels, sharing);
+        let cost = |sharing: &Sharing| sharing.cost(g.positions() as usize, tiling(sharing).positions);
+        let sharing = Sharing::new(g.n, work, image == Image::Copied, threads, cost);
+        let tiling = tiling(&sharing);
+        let workers = sharing.threads.min((g.n as usize).saturating_mul(tiling.tiles(g))).max(1);
         let groups = if depthwise { 1 } else { g.groups as usize };
         let mut plan = Self {
             problem: *problem,
@@ -94,12 +94,12 @@ impl<T: HasKernels> ForwardPlan<T> {
             tiling,
             packing: Packing::Parts { groups, panels: tiling.panels },
             depthwise,
-            image: Image::new::<T>(&problem.x),
+            image,
             block: copied_block(g, &tiling, size_of::<T::Compute>()),
             output: Output::new(&problem.y),
             workers,
-            images_in_flight: workers.min(g.n.max(1) as usize),
-            image_per_worker: workers == 1 || g.n as usize >= 8 * workers,
+            images_in_flight: if sharing.image_per_thread { workers } else { sharing.images },
+            image_per_worker: sharing.image_per_thread,
             scratch: ScratchMap::default(),
             workspace: WorkspaceMap::default(),
             packed_len: tiling.packed_group().saturating_mul(groups),
@@ -116,10 +116,10 @@ impl<T: HasKernels> ForwardPlan<T> {
         Ok(plan)
     }
 
-    fn tiling(problem: &Problem, kernels: &Kernels<T>, threads: usize) -> Tiling {
+    fn tiling(problem: &Problem, kernels: &Kernels<T>, sharing: &Sharing) -> Tiling {
         let g = &problem.geometry;
         let cut = if g.is_depthwise() { Tiling::depthwise } else { Tiling::new };
-        cut(g, kernels.rows, kernels.columns, size_of::<T::Compute>(), threads)
+        cut(g, kernels.rows, kernels.columns, size_of::<T::Compute>(), sharing)
     }
 
     /// As large parts as there is room for beside the threads' scratch.
@@ -143,7 +143,7 @@ impl<T: HasKernels> ForwardPlan<T> {
     /// Large tiles, in strips of as many of them as the accumulators have room for and all threads get equally many of.
     fn strips(&self) -> Tiling {
         let (g, size) = (&self.problem.geometry, size_of::<T::Compute>());
-        let tiling = Self::tiling(&self.problem, self.kernels, 1);
+        let tiling = Self::tiling(&self.problem, self.kernels, &Sharing::alone(g.n));
         let tiles = tiling.tiles(g);
         let mut strips = tiles.div_ceil(tiling.in_strips(size, tiles).strip);
         while strips < tiles && !evenly_shared(strips.saturating_mul(self.images_in_flight), self.workers) {

@@ -17,6 +17,7 @@ pub mod forward;
 pub(crate) mod implementations;
 pub mod maps;
 pub(crate) mod packed;
+mod sharing;
 pub mod tiling;
 
 use crate::abi::*;

@@ -1,6 +1,7 @@
 //! How a forward problem is cut: tiles of positions, blocks of the sum, panels of output channels. Derived from problem
 //! and kernels alone, so that the order of every sum is.
 
+use super::sharing::Sharing;
 use crate::cpu::kernels::MAX_DEPTHWISE_TAPS;
 use crate::cpu::tile::Tile;
 use crate::problem::Geometry;
@@ -13,8 +14,6 @@ pub const MAX_CHAIN: usize = 256;
 const TILE_POSITIONS: usize = 96;
 /// Channels that a depthwise tile takes at a time: im2col tile and accumulators stay in the first-level cache.
 const DEPTHWISE_CHANNELS: usize = 64;
-/// What a tile costs besides its positions, in positions: tiles half as large were some 4 % slower.
-const TILE_COST: usize = 4;
 /// Accumulators of a tile take at most this much of a thread's workspace.
 const ACC_BYTES: usize = 2 << 20;
 /// Accumulators of a strip of tiles, likewise, and their output channels, which are few so that the positions are many:
@@ -61,9 +60,9 @@ pub struct Tiling {
 }
 
 impl Tiling {
-    /// `rows` x `columns` is the micro-kernel, `size` the bytes of an element of the sum, `threads` how many share the
-    /// work: where there are few tiles they become smaller, which changes no bit of the result.
-    pub fn new(geometry: &Geometry, rows: usize, columns: usize, size: usize, threads: usize) -> Self {
+    /// `rows` x `columns` is the micro-kernel, `size` the bytes of an element of the sum, where
+    /// threads share few tiles they become smaller, which changes no bit of the result.
+    pub fn new(geometry: &Geometry, rows: usize, columns: usize, size: usize, sharing: &Sharing) -> Self {
         let (taps, channels) = (geometry.taps() as usize, geometry.channels_per_group() as usize);
         let groups = geometry.groups as usize;
         let channel_block = even_block(channels, MAX_CHAIN, 16);
@@ -71,7 +70,7 @@ impl Tiling {
         let blocks = taps.div_ceil(tap_block) * channels.div_ceil(channel_block);
         let levels = levels(blocks);
         let panels = (geometry.outputs_per_group() as usize).div_ceil(columns);
-        let positions = tile_positions(geometry, rows, size, threads);
+        let positions = tile_positions(geometry, rows, size, sharing);
         let panel_block = (ACC_BYTES / (levels * positions * columns * size)).clamp(1, panels);
         // Coordinates serve again in the next group, or the next block of panels; within one the order of the sum already
         // brings all uses of a tap together.
@@ -96,9 +95,9 @@ impl Tiling {
 
     /// For groups of one channel and one output channel (depthwise): panels of output channels across groups, the taps in
     /// blocks of those that one kernel call takes.
-    pub fn depthwise(geometry: &Geometry, rows: usize, columns: usize, size: usize, threads: usize) -> Self {
+    pub fn depthwise(geometry: &Geometry, rows: usize, columns: usize, size: usize, sharing: &Sharing) -> Self {
         let flat = Geometry { c: 1, groups: 1, ..*geometry };
-        let tiling = Self::new(&flat, rows, columns, size, threads);
+        let tiling = Self::new(&flat, rows, columns, size, sharing);
         let panel_block = (DEPTHWISE_CHANNELS / columns).min(tiling.panels);
         let tap_block = even_block(tiling.taps, MAX_DEPTHWISE_TAPS, 1);
         let slot_bytes = 4 * tiling.positions * (size_of::<i32>() + size);
@@ -197,15 +196,10 @@ pub fn even_block(n: usize, limit: usize, granule: usize) -> usize {
 }
 
 /// As many as pay, or fewer where the threads then get more equal shares.
-fn tile_positions(geometry: &Geometry, rows: usize, size: usize, threads: usize) -> usize {
+fn tile_positions(geometry: &Geometry, rows: usize, size: usize, sharing: &Sharing) -> usize {
     let all = geometry.positions() as usize;
-    let images = (geometry.n as usize).max(1);
     let most = (TILE_POSITIONS * size_of::<f32>() / size).next_multiple_of(rows);
     let even = |most: usize| all.div_ceil(all.div_ceil(most)).next_multiple_of(rows).min(most);
-    // What the busiest thread does, in positions.
-    let cost = |&positions: &usize| {
-        let tiles = images.saturating_mul(all.div_ceil(positions)).div_ceil(threads);
-        tiles.saturating_mul(positions).min(images.saturating_mul(all)).saturating_add(tiles * TILE_COST)
-    };
+    let cost = |&positions: &usize| sharing.cost(all, positions);
     (2..=most / rows).rev().map(|blocks| even(blocks * rows)).min_by_key(cost).unwrap_or(most)
 }
