@@ -15,7 +15,7 @@ pub struct Sum<C> {
 }
 
 impl<C: Compute> Sum<C> {
-    pub fn new() -> Self {
+    pub const fn new() -> Self {
         Self { levels: [C::ZERO; LEVELS], counts: [0; LEVELS] }
     }
 

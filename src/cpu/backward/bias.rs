@@ -1,6 +1,6 @@
 //! grad_bias: grad_y summed over images and positions.
 
-use super::super::kernels::{CopyArgs, HasKernels};
+use super::super::kernels::{CopyArgs, HasKernels, Matrix};
 use super::super::share::share;
 use super::super::sum::Sum;
 use super::outputs::at;
@@ -9,12 +9,15 @@ use crate::abi::*;
 use crate::cpu::element::Compute;
 use crate::error::Result;
 use crate::exec::Team;
-use crate::plan::maps::is_planes;
+use crate::plan::maps::{is_planes, pixel_stride};
+use std::ops::Range;
 
 /// Positions that are added up together.
 const RUN: usize = 1024;
 /// Chains of additions side by side.
 const LANES: usize = 16;
+/// Output channels that are added up side by side where they are neighbours.
+const BLOCK: usize = 64;
 
 impl<T: HasKernels> Run<'_, T> {
     /// Writes grad_bias, if it is wanted; 0 where there is no image.
@@ -22,16 +25,28 @@ impl<T: HasKernels> Run<'_, T> {
         if self.tensors.grad_bias.is_null() {
             return Ok(());
         }
-        let g = &self.plan.problem.geometry;
-        share(team, self.plan.workers, g.o as usize, &|_, o| {
-            let mut sum = Sum::new();
+        let (g, tensor) = (&self.plan.problem.geometry, &self.plan.problem.grad_y);
+        let pixels = pixel_stride(tensor).filter(|_| !is_planes(tensor));
+        let outputs = g.o as usize;
+        let block = if pixels.is_some() { BLOCK } else { 1 };
+        share(team, self.plan.workers, outputs.div_ceil(block), &|_, unit| {
+            let outputs = unit * block..outputs.min((unit + 1) * block);
+            let mut sums = [const { Sum::new() }; BLOCK];
             for n in 0..g.n as usize {
-                // SAFETY: a plane of grad_y.
-                unsafe { self.add_plane(n, o, &mut sum) };
+                // SAFETY: output channels of an image of grad_y.
+                unsafe {
+                    match pixels {
+                        Some(stride) => self.add_planes(n, outputs.clone(), stride, &mut sums),
+                        None => self.add_plane(n, outputs.start, &mut sums[0]),
+                    }
+                }
             }
-            let at = o as isize * self.plan.problem.grad_bias.strides[0] as isize;
-            // SAFETY: each unit writes its own element.
-            unsafe { store(sum.total(), self.tensors.grad_bias.offset(at), self.tensors.adds_to(DCN_GRAD_BIAS)) };
+            let stride = self.plan.problem.grad_bias.strides[0] as isize;
+            for (o, sum) in outputs.zip(&sums) {
+                let to = self.tensors.grad_bias.wrapping_offset(o as isize * stride);
+                // SAFETY: each unit writes its own elements.
+                unsafe { store(sum.total(), to, self.tensors.adds_to(DCN_GRAD_BIAS)) };
+            }
         })
     }
 
@@ -53,6 +68,31 @@ impl<T: HasKernels> Run<'_, T> {
                 }
             }
             sum.add(sum_of(run));
+        }
+    }
+
+    /// Adds up at most BLOCK output channels where channels are neighbours: side by side, each in the order of a plane.
+    unsafe fn add_planes(&self, n: usize, outputs: Range<usize>, stride: isize, sums: &mut [Sum<T::Compute>; BLOCK]) {
+        let all = self.plan.problem.geometry.positions() as usize;
+        let mut rows = [[T::Compute::ZERO; BLOCK]; LANES];
+        for first in (0..all).step_by(RUN) {
+            let mut lanes = [[T::Compute::ZERO; BLOCK]; LANES];
+            for start in (first..all.min(first + RUN)).step_by(LANES) {
+                let count = LANES.min(all - start);
+                // SAFETY: positions and output channels of grad_y; `rows` has room for them.
+                unsafe {
+                    let data = self.tensors.grad_y.offset(at(&self.plan.problem.grad_y, [n, outputs.start, 0, 0]));
+                    let to = Matrix { data: rows.as_mut_ptr().cast(), stride: BLOCK as isize };
+                    let from = Matrix { data: data.offset(start as isize * stride), stride };
+                    (self.plan.kernels.widen)(&CopyArgs { rows: count, columns: outputs.len(), from, to });
+                }
+                for (lane, row) in lanes.iter_mut().zip(&rows).take(count) {
+                    lane.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value);
+                }
+            }
+            for (column, sum) in sums.iter_mut().enumerate().take(outputs.len()) {
+                sum.add(lanes.iter().fold(T::Compute::ZERO, |total, lane| total + lane[column]));
+            }
         }
     }
 }
