@@ -1,7 +1,8 @@
 //! Weights in the order the micro-kernel reads them: [group][depth block][panel][depth][column], columns beyond the last
 //! output channel zero; all of them, or those of a part of the output channels in the same order.
 
-use super::element::{Compute, Element};
+use super::element::Compute;
+use super::kernels::{CopyArgs, HasKernels, Kernels};
 use crate::plan::forward::Part;
 use crate::plan::tiling::{DepthBlock, Tiling};
 use crate::problem::{Geometry, Tensor};
@@ -10,6 +11,8 @@ use std::ops::Range;
 /// Channels that are packed together for all taps: few enough for what is read of them to stay in the first-level cache,
 /// since the taps of a channel are neighbours.
 const CHANNELS: usize = 32;
+/// Most columns of a panel, of any kernel.
+const MAX_COLUMNS: usize = 32;
 
 /// Packed weights of a part of the output channels.
 pub struct Packed<C> {
@@ -42,7 +45,8 @@ impl<C> Packed<C> {
 }
 
 /// The weights of a run.
-pub struct Pack<'a, T: Element> {
+pub struct Pack<'a, T: HasKernels> {
+    pub kernels: &'a Kernels<T>,
     pub geometry: Geometry,
     pub tiling: &'a Tiling,
     pub described: &'a Tensor,
@@ -50,9 +54,9 @@ pub struct Pack<'a, T: Element> {
 }
 
 // SAFETY: the weights are read.
-unsafe impl<T: Element> Sync for Pack<'_, T> {}
+unsafe impl<T: HasKernels> Sync for Pack<'_, T> {}
 
-impl<T: Element> Pack<'_, T> {
+impl<T: HasKernels> Pack<'_, T> {
     /// Packs one panel of one group of a part, all its depth blocks.
     ///
     /// # Safety
@@ -99,6 +103,9 @@ impl<T: Element> Pack<'_, T> {
         let output = (group * per_group + panel * width) as isize;
         let kernel_w = self.geometry.kernel_w as usize;
         let [so, sc, si, sj, _] = self.described.strides.map(|stride| stride as isize);
+        // What is beyond the last output channel stays 0.
+        let mut row = [T::from_compute(T::Compute::ZERO); MAX_COLUMNS];
+        let mut wide = [T::Compute::ZERO; MAX_COLUMNS];
         for t in 0..block.taps {
             let (i, j) = ((block.first_tap + t) / kernel_w, (block.first_tap + t) % kernel_w);
             // SAFETY: output channels of the panel, channels and taps of the block: elements of the described tensor and of
@@ -106,15 +113,19 @@ impl<T: Element> Pack<'_, T> {
             unsafe {
                 let tap = self.weight.offset(output * so + i as isize * si + j as isize * sj);
                 let to = to.add(t * block.channels * width);
-                for k in 0..width {
-                    for channel in channels.clone() {
-                        let value = if k < columns {
-                            (*tap.offset(k as isize * so + channel as isize * sc)).to_compute()
-                        } else {
-                            T::Compute::ZERO
-                        };
-                        to.add((channel - block.first_channel) * width + k).write_unaligned(value);
+                for channel in channels.clone() {
+                    let from = tap.offset(channel as isize * sc);
+                    for (k, value) in row.iter_mut().enumerate().take(columns) {
+                        *value = *from.offset(k as isize * so);
                     }
+                    let mut values = row.as_ptr().cast();
+                    if !T::IS_COMPUTE {
+                        (self.kernels.widen)(&CopyArgs::row(width, row.as_ptr(), wide.as_mut_ptr()));
+                        values = wide.as_ptr().cast::<u8>();
+                    }
+                    // Packed weights may have any alignment.
+                    let to = to.add((channel - block.first_channel) * width).cast::<u8>();
+                    to.copy_from_nonoverlapping(values, width * size_of::<T::Compute>());
                 }
             }
         }

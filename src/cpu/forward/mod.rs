@@ -141,7 +141,8 @@ unsafe fn pack_part<T: HasKernels>(
     to: &Packed<T::Compute>,
     team: &Team,
 ) -> Result<()> {
-    let job = Pack { geometry: plan.packed_geometry(), tiling: &plan.tiling, described: &plan.problem.weight, weight };
+    let (geometry, tiling) = (plan.packed_geometry(), &plan.tiling);
+    let job = Pack { kernels: plan.kernels, geometry, tiling, described: &plan.problem.weight, weight };
     let Part { groups, panels } = &to.part;
     share(team, plan.workers, groups.len() * panels.len(), &|_, unit| {
         // SAFETY: each unit is a panel of its own.

@@ -105,7 +105,8 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                 return run.packed.panel(run.tiling, group, block, panels.start);
             }
             let (described, weight) = (&plan.problem.weight, run.tensors.weight);
-            let pack = Pack { geometry: plan.packed_geometry(), tiling: run.tiling, described, weight };
+            let pack =
+                Pack { kernels: plan.kernels, geometry: plan.packed_geometry(), tiling: run.tiling, described, weight };
             pack.block(group, block, panels.clone(), self.packed);
             self.packed
         }
