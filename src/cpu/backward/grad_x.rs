@@ -4,26 +4,27 @@ use super::super::kernels::{CopyArgs, HasKernels, Matrix};
 use super::outputs::at;
 use super::{Run, store};
 use crate::abi::DCN_GRAD_X;
-use crate::error::Result;
-use crate::exec::Team;
 use crate::plan::maps::{is_planes, pixel_stride};
 use std::ops::Range;
 
 /// Pixels of grad_x that are written as one unit of work.
-const PIXELS_PER_PART: usize = 1024;
+const PIXELS_PER_PART: usize = 512;
 
 impl<T: HasKernels> Run<'_, T> {
-    /// Writes grad_x of some images.
-    pub(super) unsafe fn write_grad_x(&self, first: usize, images: usize, team: &Team) -> Result<()> {
-        let pixels = self.plan.pixels();
-        self.share_images(team, images, pixels.div_ceil(PIXELS_PER_PART), &|_, slot, part| {
-            let start = part * PIXELS_PER_PART;
-            let part = start..pixels.min(start + PIXELS_PER_PART);
-            for unit in 0..self.plan.channels.units() {
-                // SAFETY: each part has its own pixels.
-                unsafe { self.write_pixels(first + slot, slot, part.clone(), self.plan.channels.unit_channels(unit)) };
-            }
-        })
+    /// Parts that grad_x of an image is written in.
+    pub(super) fn grad_x_parts(&self) -> usize {
+        self.plan.pixels().div_ceil(PIXELS_PER_PART)
+    }
+
+    /// Writes a part of grad_x of the images in flight, of which `first` is the first.
+    pub(super) unsafe fn write_grad_x(&self, first: usize, part: usize) {
+        let (slot, part) = (part / self.grad_x_parts(), part % self.grad_x_parts());
+        let start = part * PIXELS_PER_PART;
+        let part = start..self.plan.pixels().min(start + PIXELS_PER_PART);
+        for unit in 0..self.plan.channels.units() {
+            // SAFETY: each part has its own pixels.
+            unsafe { self.write_pixels(first + slot, slot, part.clone(), self.plan.channels.unit_channels(unit)) };
+        }
     }
 
     /// Some pixels of a unit's channels.

@@ -20,7 +20,7 @@ use super::element::{Compute, Element};
 use super::images::{Blocks, Images, Pixels};
 use super::kernels::*;
 use super::sampler::SamplerInput;
-use super::share::share;
+use super::share::{Units, share, share_all};
 use crate::error::Result;
 use crate::exec::Team;
 use crate::plan::arena::LINE;
@@ -142,14 +142,18 @@ impl<T: HasKernels> Run<'_, T> {
             if columns {
                 self.column_gradients(first, images, team)?;
             }
-            if grad_x {
-                self.write_grad_x(first, images, team)?;
-            }
-            if weight && !self.sweeps() {
-                self.add_to_weight(first, images, units, team)?;
-            }
+            // The large units first: the small ones even out when the threads are done.
+            let weight_units = if weight && !self.sweeps() { units.len() } else { 0 };
+            let grad_x_parts = if grad_x { images * self.grad_x_parts() } else { 0 };
+            let kinds = [
+                Units {
+                    count: weight_units,
+                    body: &|worker, unit| self.add_to_weight(worker, units.start + unit, first..first + images),
+                },
+                Units { count: grad_x_parts, body: &|_, part| self.write_grad_x(first, part) },
+            ];
+            share_all(team, self.plan.workers, kinds)
         }
-        Ok(())
     }
 
     /// Whether the column gradient's sweep over the tiles sums grad_weight up, too.

@@ -27,22 +27,14 @@ pub(super) struct WeightUnit {
 }
 
 impl<T: HasKernels> Run<'_, T> {
-    /// Adds some images' part to the accumulators.
-    pub(super) unsafe fn add_to_weight(
-        &self,
-        first: usize,
-        images: usize,
-        units: &Range<usize>,
-        team: &Team,
-    ) -> Result<()> {
-        share(team, self.plan.workers, units.len(), &|worker, unit| {
-            // SAFETY: each unit has its own accumulators.
-            unsafe {
-                let mut worker = Worker::new(self, worker);
-                let unit = self.weight_unit(units.start + unit);
-                (0..images).for_each(|slot| worker.image(&unit, first + slot, slot));
-            }
-        })
+    /// Adds the part of the images in flight to a unit's accumulators.
+    pub(super) unsafe fn add_to_weight(&self, worker: usize, unit: usize, images: Range<usize>) {
+        // SAFETY: each unit has its own accumulators.
+        unsafe {
+            let mut worker = Worker::new(self, worker);
+            let unit = self.weight_unit(unit);
+            images.enumerate().for_each(|(slot, n)| worker.image(&unit, n, slot));
+        }
     }
 
     pub(super) fn weight_unit(&self, number: usize) -> WeightUnit {
