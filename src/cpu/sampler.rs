@@ -140,10 +140,7 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
         col: *mut T::Compute,
         col_stride: usize,
     ) {
-        // All taps of some channels first: what they sample overlaps.
-        let taps = 0..columns.taps;
-        let mut parts =
-            self.deformable_segments(columns).flat_map(|segment| taps.clone().map(move |t| (segment, t))).peekable();
+        let mut parts = self.taps_of_segments(columns).peekable();
         while let Some(((deformable_group, first, channels), t)) = parts.next() {
             // SAFETY: the channels are in the image, the columns in the im2col tile.
             unsafe {
@@ -220,6 +217,12 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
                 corners
             }
         })
+    }
+
+    /// The deformable segments of `columns`, each with all its taps in turn: what they sample overlaps.
+    pub fn taps_of_segments(&self, columns: &Columns) -> impl Iterator<Item = ((usize, usize, usize), usize)> + use<T> {
+        let taps = 0..columns.taps;
+        self.deformable_segments(columns).flat_map(move |segment| taps.clone().map(move |t| (segment, t)))
     }
 
     /// The channels of `columns` cut by deformable group: (deformable group, first channel, channels).

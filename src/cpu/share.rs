@@ -24,6 +24,12 @@ pub fn share(team: &Team, workers: usize, units: usize, body: &(dyn Fn(usize, us
 pub fn share_all<const KINDS: usize>(team: &Team, workers: usize, kinds: [Units; KINDS]) -> Result<()> {
     let all = kinds.iter().map(|kind| kind.count).fold(0, usize::saturating_add);
     let workers = workers.min(team.size()).min(all);
+    if workers <= 1 {
+        // Nothing is shared, so there is nothing to agree on.
+        return team.run(workers, &|worker| {
+            kinds.iter().for_each(|kind| (0..kind.count).for_each(|unit| (kind.body)(worker, unit)));
+        });
+    }
     let next = [const { AtomicUsize::new(0) }; KINDS];
     team.run(workers, &|worker| {
         for (next, kind) in next.iter().zip(&kinds) {

@@ -115,6 +115,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                     }
                     for first_tap in (part.first_tap..part.first_tap + part.taps).step_by(cut.tap_block) {
                         let taps = cut.tap_block.min(cut.taps - first_tap);
+                        self.ask_for(tile, cut.deformable_group_of(segment.first_channel), first_tap);
                         let grad_y = self.multiply(tile, &segment, first_tap, taps);
                         self.corners(unit, tile, &segment.columns(first_tap, taps), part);
                         if self.run.sweeps() {
@@ -139,7 +140,11 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         // SAFETY: channels of grad_y, taps of the band.
         unsafe {
             let grad_y = run.copy_grad_y_pixels(tile, segment.first_channel, segment.channels, to);
-            for tap in part.first_tap..part.first_tap + part.taps {
+            let (taps, first) = (part.first_tap..part.first_tap + part.taps, segment.first_channel);
+            for tap in taps.clone() {
+                if tap + 1 < taps.end {
+                    self.ask_for(tile, plan.channels.deformable_group_of(first), tap + 1);
+                }
                 self.scale(tile, segment, tap);
                 self.corners(unit, tile, &segment.columns(tap, 1), part);
                 if run.sweeps() {
@@ -209,25 +214,32 @@ impl<'a, T: HasKernels> Worker<'a, T> {
 
     /// What the column gradient of some taps and channels adds to grad_x and to the gradients of offset and mask.
     unsafe fn corners(&mut self, unit: usize, tile: Tile, columns: &Columns, part: &BandPart) {
-        // All taps of some channels first: what they sample overlaps.
-        for (deformable_group, first_channel, channels) in self.sampler.deformable_segments(columns) {
-            let group = self.run.plan.channels.group_of(first_channel);
+        let plan = self.run.plan;
+        let mut parts = self.sampler.taps_of_segments(columns).peekable();
+        while let Some(((deformable_group, first_channel, channels), t)) = parts.next() {
+            let group = plan.channels.group_of(first_channel);
             let together = Together { unit, group, deformable_group, first_channel, channels };
-            for t in 0..columns.taps {
-                let tap = columns.first_tap + t;
-                // SAFETY: columns of gcol, a row of partial sums of this unit.
-                unsafe {
-                    let corners = self.sampler.corners(deformable_group, tap);
-                    if t + 1 < columns.taps {
-                        self.sampler.prefetch(deformable_group, tap + 1);
-                    }
-                    let gcol = self.gcol.add(t * columns.channels + first_channel - columns.first_channel);
-                    self.scatter(tile, together, &self.corner_gradients(together, corners, gcol, tile.positions));
-                    if self.run.tensors.wants_partial() {
-                        self.offset_gradients(together, tap, tile, &corners, part);
-                    }
+            let tap = columns.first_tap + t;
+            // SAFETY: columns of gcol, a row of partial sums of this unit.
+            unsafe {
+                let corners = self.sampler.corners(deformable_group, tap);
+                if let Some(((deformable_group, ..), t)) = parts.peek() {
+                    self.ask_for(tile, *deformable_group, columns.first_tap + t);
+                }
+                let gcol = self.gcol.add(t * columns.channels + first_channel - columns.first_channel);
+                self.scatter(tile, together, &self.corner_gradients(together, corners, gcol, tile.positions));
+                if self.run.tensors.wants_partial() {
+                    self.offset_gradients(together, tap, tile, &corners, part);
                 }
             }
+        }
+    }
+
+    /// Asks for what a tap that comes soon reads of offset and mask and writes of their gradients.
+    fn ask_for(&self, tile: Tile, deformable_group: usize, tap: usize) {
+        self.sampler.prefetch(deformable_group, tap);
+        if self.run.plan.whole_groups {
+            self.run.prefetch_tile(tile, deformable_group * self.run.plan.channels.taps + tap);
         }
     }
 

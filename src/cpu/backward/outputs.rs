@@ -5,9 +5,11 @@ use super::super::kernels::{CopyArgs, HasKernels, Kernels};
 use super::{Run, store};
 use crate::abi::*;
 use crate::cpu::element::Compute;
+use crate::cpu::prefetch::prefetch_read;
 use crate::cpu::tile::Tile;
 use crate::error::Result;
 use crate::exec::Team;
+use crate::plan::arena::LINE;
 use crate::plan::band::BandPart;
 use crate::plan::maps::is_planes;
 use crate::plan::tiling::MAX_CHAIN;
@@ -75,6 +77,11 @@ impl<T: HasKernels> Run<'_, T> {
         }
     }
 
+    /// Asks for where [`Run::write_tile`] writes soon.
+    pub(super) fn prefetch_tile(&self, tile: Tile, key: usize) {
+        self.targets(tile.n, key).iter().flatten().for_each(|target| target.prefetch(tile.first, tile.positions));
+    }
+
     /// The gradients of a tap of a deformable group with respect to Δy, Δx and mask, as far as they are wanted. `key` is
     /// the mask's channel.
     fn targets(&self, n: usize, key: usize) -> [Option<Positions<'_, T>>; 3] {
@@ -128,6 +135,15 @@ struct Positions<'a, T> {
 }
 
 impl<T: HasKernels> Positions<'_, T> {
+    /// Asks for some positions that are written soon, if they are neighbours.
+    fn prefetch(&self, first: usize, positions: usize) {
+        if is_planes(self.tensor) {
+            let start = self.data.wrapping_offset(at(self.tensor, [self.n, self.channel, 0, 0])).wrapping_add(first);
+            let lines = (0..positions * size_of::<T>()).step_by(LINE);
+            lines.for_each(|line| prefetch_read(start.wrapping_byte_add(line)));
+        }
+    }
+
     /// Stores at most RUN values from a position on, as [`store`] does.
     unsafe fn store(&self, kernels: &Kernels<T>, first: usize, values: &mut [T::Compute]) {
         let out_w = self.tensor.dims[3] as usize;
