@@ -22,7 +22,7 @@ use proptest::prelude::{Strategy, any};
 fn check(case: &Case, setups: &[Setup], accumulate: u32, worst: &Worst) -> Result<(), String> {
     let problem = Problem::new(case);
     let expected = reference::backward(&problem, &problem.gradients().y);
-    for setup in setups.iter().flat_map(|setup| setup.everywhere()) {
+    for setup in setups.iter().flat_map(|setup| setup.everywhere(case)) {
         let mut got = problem.gradients();
         let previous = start_from(&mut got, accumulate, case.seed);
         let plan = Plan::new(&problem, &setup).map_err(|refusal| format!("{setup:?}: {refusal:?}"))?;
@@ -180,7 +180,7 @@ fn four_million_samples_of_one_pixel() {
     problem.weight.fill(|_| 1.0);
     let (samples, share) = ((SIDE * SIDE) as f64, 1.0 + 31.0 / 16384.0);
     let bound = 2f64.powi(-23) * (8.0 + 2.0 * samples.sqrt()) * samples * share;
-    for setup in Setup::plain(Isa::Scalar).everywhere() {
+    for setup in Setup::plain(Isa::Scalar).everywhere(&problem.case) {
         let mut gradients = problem.gradients();
         gradients.y.fill(|_| share);
         let plan = Plan::new(&problem, &setup).expect("a plan");

@@ -18,7 +18,7 @@ use common::verify::{Worst, compare};
 fn check(case: &Case, setups: &[Setup], worst: &Worst) -> Result<(), String> {
     let problem = Problem::new(case);
     let expected = reference::forward(&problem);
-    for setup in setups.iter().flat_map(|setup| setup.everywhere()) {
+    for setup in setups.iter().flat_map(|setup| setup.everywhere(case)) {
         let got = runner::forward(&problem, &setup).map_err(|refusal| format!("{setup:?}: {refusal:?}"))?;
         let ratio = compare("y", &got, &expected).map_err(|message| format!("{setup:?}: {message}"))?;
         worst.add(case.dtype, ratio);

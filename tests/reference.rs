@@ -4,6 +4,8 @@ mod common;
 
 use common::case::Case;
 use common::dtype::Dtype;
+use common::effort::cases;
+use common::index::Index;
 use common::layout::Layout;
 use common::problem::{Gradients, Problem};
 use common::reference::{self, Expected};
@@ -38,10 +40,10 @@ fn convolution(problem: &Problem, shift: [i64; 2]) -> Vec<f64> {
     let case = &problem.case;
     let (inputs, outputs) = (case.c / case.groups, case.o / case.groups);
     let y = problem.y();
-    let at = |index: Vec<i64>| {
+    let at = |index: Index| {
         let [n, o, p, q] = index[..] else { unreachable!() };
         let mut sum = problem.bias.as_ref().map_or(0.0, |bias| bias.get(&[o]));
-        for filter in common::tensor::indices(&[inputs, case.kernel[0], case.kernel[1]]) {
+        for filter in common::index::indices(&[inputs, case.kernel[0], case.kernel[1]]) {
             let [c, i, j] = filter[..] else { unreachable!() };
             let row = p * case.stride[0] + i * case.dilation[0] - case.pad_before[0] + shift[0];
             let column = q * case.stride[1] + j * case.dilation[1] - case.pad_before[1] + shift[1];
@@ -231,8 +233,8 @@ fn assert_differences(
 ) {
     const STEP: f64 = 1.0 / 1024.0;
     let mut random = Random::new(7, 7);
-    let indices: Vec<Vec<i64>> = tensor(problem).indices().collect();
-    for _ in 0..60.min(indices.len()) {
+    let indices: Vec<_> = tensor(problem).indices().collect();
+    for _ in 0..cases(60).min(indices.len() as u32) {
         let flat = random.below(indices.len() as u64) as usize;
         let before = tensor(problem).get(&indices[flat]);
         let mut at = |step: f64| {

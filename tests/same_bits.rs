@@ -5,6 +5,7 @@ mod common;
 
 use common::case::{Case, Layouts};
 use common::dtype::Dtype;
+use common::effort::{dealt, step};
 use common::executor::Host;
 use common::layout::Layout;
 use common::problem::{Gradients, Problem};
@@ -79,7 +80,7 @@ fn assert_same(case: &Case, setup: &Setup, expected: &[u64], got: &[u64]) {
 /// On the calling thread, with all that may compute a problem here, the direct implementation only if it is done soon.
 fn plain_setups(case: &Case) -> Vec<Setup> {
     const MOST_DIRECT_WORK: i64 = 1_000_000;
-    let mut setups = Setup::plain(Isa::Scalar).everywhere();
+    let mut setups = Setup::plain(Isa::Scalar).everywhere(case);
     setups.retain(|setup| !setup.direct || case.work() <= MOST_DIRECT_WORK);
     setups
 }
@@ -87,12 +88,13 @@ fn plain_setups(case: &Case) -> Vec<Setup> {
 /// Bits of a problem on the way that `setups` begins with, against those on all others.
 fn assert_same_whoever_runs_it(bits: impl Fn(&Problem, &Setup) -> Vec<u64>) {
     runner::isas().1.iter().for_each(|line| report(line));
-    for case in cases() {
-        let problem = Problem::new(&case);
-        for plain in plain_setups(&case) {
+    let cases = cases();
+    for (i, case) in cases.iter().enumerate() {
+        let problem = Problem::new(case);
+        for plain in plain_setups(case) {
             let expected = bits(&problem, &plain);
-            for setup in setups(plain) {
-                assert_same(&case, &setup, &expected, &bits(&problem, &setup));
+            for setup in dealt(setups(plain), i, cases.len()) {
+                assert_same(case, &setup, &expected, &bits(&problem, &setup));
             }
         }
     }
@@ -100,10 +102,12 @@ fn assert_same_whoever_runs_it(bits: impl Fn(&Problem, &Setup) -> Vec<u64>) {
 
 /// The same with every tensor moved by a few elements.
 fn assert_same_wherever_tensors_begin(bits: impl Fn(&Problem, &Setup) -> Vec<u64>) {
-    for case in cases() {
-        let problem = Problem::new(&case);
-        let shifted = [1, 2, 3].map(|shift| Problem::new(&Case { shift, ..case.clone() }));
-        for setup in plain_setups(&case) {
+    let cases = cases();
+    for (i, case) in cases.iter().enumerate() {
+        let problem = Problem::new(case);
+        let shifts = dealt(vec![1, 2, 3], i, cases.len()).into_iter();
+        let shifted: Vec<_> = shifts.map(|shift| Problem::new(&Case { shift, ..case.clone() })).collect();
+        for setup in plain_setups(case) {
             let expected = bits(&problem, &setup);
             for shifted in &shifted {
                 assert_same(&shifted.case, &setup, &expected, &bits(shifted, &setup));
@@ -116,7 +120,7 @@ fn random_problems(bits: impl Fn(&Problem, &Setup) -> Vec<u64>) {
     for dtype in Dtype::ALL {
         for_all(60, (case(dtype), setup()), |(case, setup)| {
             let problem = Problem::new(&case);
-            for (setup, plain) in setup.everywhere().into_iter().zip(plain_setups(&case)) {
+            for (setup, plain) in setup.everywhere(&case).into_iter().zip(plain_setups(&case)) {
                 if bits(&problem, &setup) != bits(&problem, &plain) {
                     return Err(format!("the bits of {setup:?} differ"));
                 }
@@ -149,16 +153,17 @@ fn forward_again_and_again() {
     let large = Case { n: 1, c: 40, h: 150, w: 90, o: 8, passes, ..Case::default() };
     let several = Case { n: 5, c: 24, h: 61, w: 77, o: 9, offsets: Offsets::Mixed, ..large.clone() };
     let far = Case { deformable_groups: 5, offsets: Offsets::Anywhere, ..large.clone() };
-    let setups = [Threads::Own(2), Threads::Own(8), Threads::Host(Host::Concurrent, 3)];
-    for case in [large, several, far] {
+    let threads = vec![Threads::Own(2), Threads::Own(8), Threads::Host(Host::Concurrent, 3)];
+    for (i, case) in [large, several, far].into_iter().enumerate() {
         let problem = Problem::new(&case);
         for isa in runner::isas().0 {
             let plain = Setup::plain(isa);
             let expected = forward_bits(&problem, &plain);
-            for setup in setups.map(|threads| Setup { threads, workspace: Workspace::Allocator, ..plain }) {
+            for threads in dealt(threads.clone(), i, 3) {
+                let setup = Setup { threads, workspace: Workspace::Allocator, ..plain };
                 let plan = Plan::new(&problem, &setup).expect("a plan");
                 assert!(plan.info().max_tasks > 1, "{setup:?}\n{case:?}");
-                for _ in 0..8 {
+                for _ in (0..8).step_by(step()) {
                     let y = problem.y();
                     plan.forward(&y).expect("a run");
                     assert_same(&case, &setup, &expected, &y.all_bits());
@@ -192,9 +197,10 @@ fn backward_of_random_problems() {
 
 #[test]
 fn backward_whatever_else_is_asked_for() {
-    for case in cases() {
-        let problem = Problem::new(&case);
-        for plain in plain_setups(&case) {
+    let cases = cases();
+    for (i, case) in cases.iter().enumerate() {
+        let problem = Problem::new(case);
+        for plain in plain_setups(case) {
             let setup = Setup { threads: Threads::Own(3), ..plain };
             let plan = Plan::new(&problem, &setup).expect("a plan");
             let run = |wanted| -> Gradients {
@@ -203,14 +209,14 @@ fn backward_whatever_else_is_asked_for() {
                 gradients
             };
             let all = run(all_gradients(&problem));
-            for (name, bit) in GRADIENTS {
+            for (name, bit) in dealt(GRADIENTS.to_vec(), i, cases.len()) {
                 let of = |gradients: &Gradients| {
                     let outputs = gradients.outputs();
                     let found = outputs.iter().find(|(output, _)| *output == name);
                     found.map(|(_, tensor)| tensor.all_bits())
                 };
                 if let Some(expected) = of(&all) {
-                    assert_same(&case, &setup, &expected, &of(&run(bit)).expect("the same tensors"));
+                    assert_same(case, &setup, &expected, &of(&run(bit)).expect("the same tensors"));
                 }
             }
         }
@@ -233,7 +239,7 @@ fn backward_every_combination_of_wanted_and_added_to() {
             gradients.outputs().iter().map(|(name, tensor)| (*name, tensor.all_bits())).collect()
         };
         let [untouched, overwritten, added] = [(0, 0), (31, 0), (31, 31)].map(|(a, b)| bits(&run(a, b)));
-        for (wanted, accumulate) in (0..32).flat_map(|wanted| (0..32).map(move |accumulate| (wanted, accumulate))) {
+        for (wanted, accumulate) in (0..1024).step_by(step()).map(|ways| (ways / 32, ways % 32)) {
             for (i, (name, got)) in bits(&run(wanted, accumulate)).into_iter().enumerate() {
                 let (_, bit) = GRADIENTS.into_iter().find(|(of, _)| *of == name).expect("a gradient's bit");
                 let expected = match (wanted & bit != 0, accumulate & bit != 0) {

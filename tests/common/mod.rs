@@ -8,6 +8,7 @@ pub mod case;
 pub mod dtype;
 pub mod effort;
 pub mod executor;
+pub mod index;
 pub mod layout;
 pub mod memory;
 pub mod problem;

@@ -1,7 +1,8 @@
 //! Runs problems through the C functions.
 
+use super::case::Case;
 use super::dtype::Dtype;
-use super::effort;
+use super::effort::{dealt, is_reduced, wants};
 use super::executor::Host;
 use super::memory::Scratch;
 use super::problem::{Gradients, Problem};
@@ -73,21 +74,23 @@ impl Setup {
         Self { isa, direct: false, threads: Threads::Own(1), workspace, packed: None }
     }
 
-    /// This setup with all that may compute a problem on this machine; where less is done, without the direct
-    /// implementation, whose plain loops are the same everywhere.
-    pub fn everywhere(self) -> Vec<Self> {
+    /// This setup with all that may compute a problem on this machine; where less is done, without the direct implementation
+    /// of problems that it takes long for.
+    pub fn everywhere(self, case: &Case) -> Vec<Self> {
+        const SHORT_WORK: i64 = 400_000;
         let direct = Self { isa: Isa::Scalar, direct: true, ..self };
-        let direct = (!effort::is_reduced()).then_some(direct);
+        let direct = (wants(direct.isa) && (case.work() <= SHORT_WORK || !is_reduced())).then_some(direct);
         isas().0.into_iter().map(|isa| Self { isa, ..self }).chain(direct).collect()
     }
 }
 
-/// Ways that differ in everything, for problems that have a name; one for the halves, which share their passes with f32.
+/// Ways that differ in everything, for problems that have a name; one for the halves, which share their passes with f32,
+/// and one for each type where less is done.
 pub fn few_setups(dtype: Dtype) -> Vec<Setup> {
     let plain = Setup::plain(Isa::Scalar);
     let own = Setup { threads: Threads::Own(4), packed: Some(0), ..plain };
     let host = Setup { threads: Threads::Host(Host::Concurrent, 3), workspace: Workspace::Allocator, ..plain };
-    if dtype.is_half() { vec![plain] } else { vec![plain, own, host] }
+    if dtype.is_half() { vec![plain] } else { dealt(vec![own, host, plain], dtype as usize, 3) }
 }
 
 struct Context(*mut dcn_context);
@@ -338,7 +341,8 @@ pub fn isas() -> (Vec<Isa>, Vec<String>) {
     } else {
         &[Isa::Scalar]
     };
-    let missing = here.iter().filter(|isa| !isa.is_available());
-    let line = |isa: &Isa| format!("{} was NOT run: this processor does not have it", isa.name().to_string_lossy());
-    (here.iter().copied().filter(|isa| isa.is_available()).collect(), missing.map(line).collect())
+    let wanted = here.iter().copied().filter(|isa| wants(*isa));
+    let (available, missing): (Vec<_>, Vec<_>) = wanted.partition(|isa| isa.is_available());
+    let line = |isa: Isa| format!("{} was NOT run: this processor does not have it", isa.name().to_string_lossy());
+    (available, missing.into_iter().map(line).collect())
 }

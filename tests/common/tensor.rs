@@ -1,6 +1,7 @@
 //! A tensor of any strides, inside a larger block of poison.
 
 use super::dtype::Dtype;
+use super::index::{Index, indices};
 use super::layout::Layout;
 use super::memory::{Memory, PAGE, is_poison};
 use deformconv::abi::*;
@@ -126,7 +127,7 @@ impl Tensor {
     }
 
     /// Every index, row major.
-    pub fn indices(&self) -> impl Iterator<Item = Vec<i64>> + use<> {
+    pub fn indices(&self) -> impl Iterator<Item = Index> + use<> {
         indices(&self.dims)
     }
 
@@ -149,13 +150,9 @@ impl Tensor {
         self.places().map(|place| self.bits_at(place)).collect()
     }
 
-    fn are_poison(&self, bits: u64) -> bool {
-        is_poison(&bits.to_le_bytes()[..self.dtype.size()])
-    }
-
     /// Whether an element was not written since the tensor was made.
     pub fn is_poison(&self, index: &[i64]) -> bool {
-        self.are_poison(self.bits_at(self.byte(index)))
+        self.bits_at(self.byte(index)) == u64::MAX >> (64 - 8 * self.dtype.size())
     }
 
     /// The bytes of the whole block.
@@ -193,18 +190,4 @@ pub fn assert_surroundings(tensors: &[&Tensor], what: &str) {
         }
     }
     assert!(is_poison(&bytes), "{what}: memory between or around its elements was written");
-}
-
-pub fn indices(dims: &[i64]) -> impl Iterator<Item = Vec<i64>> + use<> {
-    let dims = dims.to_vec();
-    let count: i64 = dims.iter().product();
-    (0..count).map(move |flat| {
-        let mut rest = flat;
-        let mut index = vec![0; dims.len()];
-        for (i, dim) in index.iter_mut().zip(&dims).rev() {
-            *i = rest % dim;
-            rest /= dim;
-        }
-        index
-    })
 }

@@ -1,6 +1,7 @@
 //! The kernels that move values between a tensor and the type that is computed in.
 
 use super::Trial;
+use super::effort::wants;
 use super::guarded::Place;
 use super::operand::Operand;
 use super::values::{Number, Stored};
@@ -104,7 +105,7 @@ fn copy<T: Stored, From: Stored<Compute = T::Compute>, To: Number>(
 pub fn there_and_back<T: Stored>(from_bits: fn(u16) -> T, to_bits: fn(T) -> u16) {
     let halves = Operand::<T>::row((0..=u16::MAX).map(from_bits).collect::<Vec<_>>().into_iter(), Place::End);
     let count = halves.columns;
-    for row in T::TABLE.iter().filter(|row| row.isa.is_available()) {
+    for row in T::TABLE.iter().filter(|row| wants(row.isa) && row.isa.is_available()) {
         let wide = Operand::<T::Compute>::new([1, count], count, Place::End);
         let back = Operand::<T>::new([1, count], count, Place::End);
         // SAFETY: the processor has the instruction set, and the operands are what the arguments say.

@@ -15,7 +15,7 @@ mod values;
 
 use deformconv::context::Isa;
 use deformconv::cpu::kernels::{HasKernels, Kernels};
-use effort::cases;
+use effort::{cases, wants};
 use guarded::Place;
 use half::{bf16, f16};
 use report::report;
@@ -59,6 +59,9 @@ fn rows<T: Stored>(kernel: &str, check: fn(&mut Trial<T>)) {
     assert_eq!(scalar.isa, Isa::Scalar);
     let count = cases(140) as usize;
     for &kernels in T::TABLE {
+        if !wants(kernels.isa) {
+            continue;
+        }
         let name = kernels.name.to_string_lossy();
         if !kernels.isa.is_available() {
             report(&format!("did not run: kernels of {name}: this processor cannot"));

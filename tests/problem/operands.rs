@@ -1,5 +1,6 @@
 //! Pointers of a run: NULL, alignment, address space, overlap.
 
+use crate::effort;
 use deformconv::abi::*;
 use deformconv::problem::{Access, DType, Operand, Tensor, What, check_operands};
 use proptest::prelude::*;
@@ -164,7 +165,7 @@ fn bytes(operand: &Operand) -> Vec<i64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: effort::cases(20_000), failure_persistence: None, ..Default::default() })]
 
     /// What is called an overlap is one, and every overlap of dense operands is found.
     #[test]

@@ -1,5 +1,6 @@
 //! What follows from shape and strides, against an enumeration of all elements.
 
+use crate::effort;
 use deformconv::problem::{DType, Tensor};
 use proptest::prelude::*;
 
@@ -21,7 +22,7 @@ fn offsets(dims: &[i64], strides: &[i64]) -> Vec<i64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: effort::cases(20_000), failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn queries_agree_with_enumeration(
