@@ -31,7 +31,7 @@ test-python-full: ## install PyTorch and torchvision below build/, and test the 
 test-avx512: ## run the AVX-512 kernels and whole problems, under the Bochs emulator where the processor has no AVX-512
 	@scripts/test-avx512.sh
 
-test-aarch64: ## run the tests, those of the NEON kernels among them, for aarch64 under qemu
+test-aarch64: ## run all Rust tests, those of the NEON kernels among them, for aarch64 under qemu (hours)
 	@scripts/test-aarch64.sh
 
 miri: ## look for undefined behaviour in the kernels with Miri
