@@ -21,12 +21,17 @@ leave_out() {
     nothing_ran
 }
 
+# Once, and only for those who may.
+apt_update() {
+    if [ -z "${APT_UPDATED:-}" ] && [ "$(id -u)" = 0 ]; then
+        APT_UPDATED=1
+        apt-get -qq update >/dev/null 2>&1 || true
+    fi
+}
+
 apt_install() {
     have apt-get && [ "$(id -u)" = 0 ] || return
-    if [ -z "${APT_UPDATED:-}" ]; then
-        APT_UPDATED=1
-        apt-get -qq update >/dev/null 2>&1
-    fi
+    apt_update
     echo "installing $1 with apt-get"
     DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$1" >/dev/null 2>&1
 }
