@@ -18,7 +18,8 @@ pub fn version() -> Option<String> {
 /// Counts a row in a process of its own.
 pub fn profile(row: &Row) -> Result<Profile, String> {
     let program = env::current_exe().and_then(fs::canonicalize).map_err(|e| format!("this program's path: {e}"))?;
-    let out = env::temp_dir().join(format!("deformconv-callgrind-{}", std::process::id()));
+    let out = format!("deformconv-callgrind-{}-{}", std::process::id(), row.name().replace(' ', "-"));
+    let out = env::temp_dir().join(out);
     let mut command = Command::new("valgrind");
     command.args(["-q", "--tool=callgrind", "--compress-strings=no", "--compress-pos=no", "--dump-line=no"]);
     command.arg(format!("--toggle-collect={COUNTED}")).arg(format!("--callgrind-out-file={}", out.display()));

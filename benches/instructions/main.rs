@@ -10,6 +10,7 @@ mod rows;
 
 use callgrind::Profile;
 use lexopt::prelude::*;
+use rayon::prelude::*;
 use record::Record;
 use rows::{ISA, Row};
 use std::env;
@@ -84,8 +85,8 @@ fn count(bless: bool) -> Result<ExitCode, String> {
     let Some(valgrind) = callgrind::version() else { return Ok(left_out("no valgrind")) };
     let mut record = Record::new(valgrind)?;
     let mut all = Profile::new();
-    for row in Row::all() {
-        let profile = callgrind::profile(&row)?;
+    let profiles = Row::all().into_par_iter().map(|row| callgrind::profile(&row).map(|profile| (row, profile)));
+    for (row, profile) in profiles.collect::<Result<Vec<_>, _>>()? {
         record.add(row.name(), profile.values().sum());
         for (function, instructions) in profile {
             *all.entry(function).or_default() += instructions;
