@@ -12,6 +12,12 @@
 #define CHECK_STATUS(expected, call) check_status(__FILE__, __LINE__, #call, (expected), (call))
 #define CHECK_OK(call) CHECK_STATUS(DCN_OK, call)
 
+/* How much is done of what is done many times over, as in tests/common/effort.rs. */
+#ifndef DCN_TEST_PERCENT
+#define DCN_TEST_PERCENT 100
+#endif
+#define IS_REDUCED (DCN_TEST_PERCENT < 100)
+
 /* The process ends at once: exit handlers could wait for a thread that holds a lock of the failed test. */
 static inline void check_failed(const char *file, int line, const char *what) {
     fprintf(stderr, "%s:%d: failed: %s\n", file, line, what);

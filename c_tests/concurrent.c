@@ -6,7 +6,7 @@
 #include <pthread.h>
 
 #define THREADS 8
-#define RUNS 2
+#define RUNS (IS_REDUCED ? 2 : 4)
 
 static fixture f;
 static const dcn_plan *shared_plan;

@@ -6,6 +6,8 @@
 #include "reference.h"
 #include "thread_count.h"
 
+#define ROUNDS (IS_REDUCED ? 2 : 20)
+
 static counting_allocator memory;
 
 int main(void) {
@@ -15,7 +17,7 @@ int main(void) {
     args.y = y;
     int threads = threads_of_this_process();
     int most = threads;
-    for (int round = 0; round < 20; round++) {
+    for (int round = 0; round < ROUNDS; round++) {
         dcn_context_config config = config_counting(&memory);
         config.num_threads = 4;
         dcn_context *context = NULL;

@@ -22,11 +22,35 @@ if ! { need qemu-aarch64-static qemu-user-static && need aarch64-linux-gnu-gcc g
 fi
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64-static -cpu $CPU -L /usr/aarch64-linux-gnu"
-if [ "${1:-}" = quick ]; then export DCN_TEST_PERCENT=${DCN_TEST_PERCENT:-5}; fi
+if [ "${1:-}" = quick ]; then
+    export DCN_TEST_PERCENT=${DCN_TEST_PERCENT:-5}
+    did_not_run "$((100 - DCN_TEST_PERCENT)) % of what the tests for aarch64 repeat" "an emulator takes long; make test-aarch64 runs it"
+fi
 
+# test_program <name>: "lib" are the tests within the library. Prints the whole output at once.
+test_program() {
+    local target=(--test "$1") log status=0
+    [ "$1" != lib ] || target=(--lib)
+    log=$(mktemp)
+    cargo test --locked --target "$TARGET" "${target[@]}" -- --show-output >"$log" 2>&1 || status=$?
+    flock "$PRINTING" cat "$log"
+    rm "$log"
+    return "$status"
+}
+export -f test_program
+export TARGET PRINTING=$0
+
+# Most of them have tests that wait for each other: each processor runs a program of its own, those that take longest first.
+programs=(backward c_programs same_bits large_weights ascend forward)
+for test in lib tests/*.rs tests/*/main.rs; do
+    name=$(basename "${test%/main.rs}" .rs)
+    [[ " ${programs[*]} " == *" $name "* ]] || programs+=("$name")
+done
 started=$SECONDS
 status=0
-cargo test --locked --target $TARGET --no-fail-fast --tests -- --show-output || status=$?
+cargo test --locked --target $TARGET --tests --no-run
+printf '%s\n' "${programs[@]}" |
+    RUST_TEST_THREADS=${RUST_TEST_THREADS:-1} xargs -P "$(nproc)" -I{} bash -c 'test_program {}' || status=$?
 echo "NEON and the aarch64 build were run under $(qemu-aarch64-static --version | head -1), -cpu $CPU," \
     "with ${DCN_TEST_PERCENT:-100} % of what repeats itself, in $((SECONDS - started)) s"
 exit $status

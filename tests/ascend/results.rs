@@ -79,14 +79,19 @@ fn start_from(gradients: &mut Gradients, accumulate: u32, seed: u64) -> Vec<(&'s
 #[test]
 fn golden_cases() {
     let (mut compared, fake) = (0, Fake::take());
+    let step = if is_reduced() { 3 } else { 1 };
     for folder in ["torchvision", "onnx"] {
-        for golden in crate::case::Case::all(folder).iter().filter(|golden| golden::is_for_device(golden)) {
+        let all = crate::case::Case::all(folder);
+        for golden in all.iter().filter(|golden| golden::is_for_device(golden)).step_by(step) {
             golden::compare(&fake, golden).unwrap_or_else(|message| panic!("{}: {message}", golden.name));
             fake.assert_clean();
             compared += 1;
         }
     }
-    assert!(compared >= 40, "only {compared} cases were compared");
+    assert!(compared * step >= 40, "only {compared} cases were compared");
+    if is_reduced() {
+        report("did not run: two of three golden cases on the emulated Ascend");
+    }
     report(&format!("Ascend, emulated: {compared} golden cases, y and where the case has them the gradients"));
 }
 

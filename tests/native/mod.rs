@@ -157,6 +157,9 @@ pub fn compile(compiler: &Compiler, file: &str, link: Link, tag: &str, flags: &[
     let standard = if Language::of(file) == Language::Cpp { "-std=c++11" } else { "-std=c11" };
     let mut command = compiler.command();
     command.args([standard, "-D_POSIX_C_SOURCE=200809L", "-O1", "-g", "-pthread"]).args(flags);
+    if let Ok(percent) = env::var("DCN_TEST_PERCENT") {
+        command.arg(format!("-DDCN_TEST_PERCENT={percent}"));
+    }
     command.arg(source(file)).arg("-o").arg(&program);
     match link {
         Link::Shared => {
