@@ -108,6 +108,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
             // SAFETY: tile, segments and taps exist.
             unsafe {
                 self.sampler.place(tile);
+                self.run.ask_for_pixels(tile, self.slot, cut.unit_channels(unit));
                 for segment in cut.segments(unit) {
                     if plan.depthwise {
                         self.depthwise(unit, tile, &segment, part);

@@ -7,6 +7,7 @@
 //!
 //! [`bias`] is apart. No step depends on another gradient's being wanted, so bits do not either.
 
+mod ahead;
 mod bias;
 mod columns;
 mod grad_x;
