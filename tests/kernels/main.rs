@@ -37,9 +37,13 @@ impl<T: Stored> Trial<T> {
         1 + self.number % 35
     }
 
-    /// 1 to 33, now and then up to 256.
+    /// 1 to 33, now and then up to 256, or 64, as most units of the column gradient have.
     fn channels(&self) -> usize {
-        1 + self.number % 33 + if self.number % 8 == 7 { self.number * 17 % 224 } else { 0 }
+        match self.number % 16 {
+            7 => 64,
+            15 => 1 + self.number % 33 + self.number * 17 % 224,
+            _ => 1 + self.number % 33,
+        }
     }
 
     /// The scalar panel is narrower: its kernels go over as many columns, rounded up to whole panels of their own.

@@ -7,6 +7,11 @@ use super::sample::weighted;
 use crate::cpu::element::Compute;
 use crate::cpu::simd::Simd;
 
+/// Any number of channels, as many as a vector has, and as many as a unit of the column gradient mostly has.
+const ANY: usize = 0;
+const VECTOR: usize = 1;
+const UNIT: usize = 64;
+
 /// # Safety
 ///
 /// The processor has V's instruction set; `a` describes memory as [`CornerGradientsArgs`] says.
@@ -29,21 +34,22 @@ unsafe fn wanted<V: Simd, const DOTS: bool, const SCATTER: bool, const SAMPLE: b
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        // Of few channels the number is known to the loop.
+        // Of few channels, and of most units', the number is known to the loop.
         match a.channels {
-            n if n == V::Half::LANES => positions::<V, V::Half, 1, DOTS, SCATTER, SAMPLE>(a),
-            n if n == V::LANES => positions::<V, V, 1, DOTS, SCATTER, SAMPLE>(a),
-            _ => positions::<V, V, 0, DOTS, SCATTER, SAMPLE>(a),
+            n if n == V::Half::LANES => positions::<V, V::Half, VECTOR, DOTS, SCATTER, SAMPLE>(a),
+            n if n == V::LANES => positions::<V, V, VECTOR, DOTS, SCATTER, SAMPLE>(a),
+            UNIT => positions::<V, V, UNIT, DOTS, SCATTER, SAMPLE>(a),
+            _ => positions::<V, V, ANY, DOTS, SCATTER, SAMPLE>(a),
         }
     }
 }
 
-/// All positions, with coordinates in vectors V and channels in `VECTORS` vectors W; 0 stands for any number of channels.
+/// All positions, with coordinates in vectors V and `CHANNELS` channels in vectors W.
 #[inline(always)]
 unsafe fn positions<
     V: Simd,
     W: Simd<Scalar = V::Scalar>,
-    const VECTORS: usize,
+    const CHANNELS: usize,
     const DOTS: bool,
     const SCATTER: bool,
     const SAMPLE: bool,
@@ -72,7 +78,11 @@ unsafe fn positions<
                     weights: [0, 1, 2, 3].map(|k| W::splat(*a.corners.weight.add(k * a.corners.stride + p))),
                     sums: [W::splat(W::Scalar::ZERO); 4],
                 };
-                let channels = if VECTORS == 0 { a.channels } else { VECTORS * W::LANES };
+                let channels = match CHANNELS {
+                    ANY => a.channels,
+                    VECTOR => W::LANES,
+                    channels => channels,
+                };
                 let mut c = 0;
                 while c + W::LANES <= channels {
                     sample.add(c);
