@@ -39,6 +39,6 @@ DCN_TEST_PERCENT=3
 /backward --test-threads=1 random_problems depthwise --skip large
 END
 started=$SECONDS
-LIMIT=${LIMIT:-300} scripts/bochs/run.sh "$kernel" "$BUILD/bochs/commands" "$programs"/*
+LIMIT=${LIMIT:-600} scripts/bochs/run.sh "$kernel" "$BUILD/bochs/commands" "$programs"/*
 did_not_run "most of what the tests of AVX-512 repeat, and large problems" "an emulator takes long"
 echo "AVX-512 ran under $(dpkg-query -Wf 'Bochs ${Version}' bochs), model corei7_skylake_x, in $((SECONDS - started)) s"

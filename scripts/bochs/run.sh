@@ -57,13 +57,13 @@ END
 printf 'c\nquit\n' >"$work/debugger" # Debian's Bochs starts in its debugger
 : >"$work/serial"
 # It draws the machine's screen on a terminal, which nobody looks at.
-TERM=xterm script -qefc "timeout -s INT -k 5 ${LIMIT:-300} bochs -q -f $work/bochsrc -rc $work/debugger" \
+TERM=xterm script -qefc "timeout -s INT -k 5 ${LIMIT:-600} bochs -q -f $work/bochsrc -rc $work/debugger" \
     "$work/screen" </dev/null >/dev/null 2>&1 || true
 
 tr -d '\r' <"$work/serial" | sed -n '/^@@ started/,$p' | grep -v '^@@'
 last=$(tr -d '\r' <"$work/serial" | grep '^@@ finished' || true)
 if [ -z "$last" ]; then
-    echo "the emulated machine did not finish within ${LIMIT:-300} s" >&2
+    echo "the emulated machine did not finish within ${LIMIT:-600} s" >&2
     exit 1
 fi
 [ "$last" = "@@ finished with 0 failures" ]
