@@ -38,7 +38,7 @@ test_program() {
     return "$status"
 }
 export -f test_program
-export TARGET PRINTING=$0
+export TARGET PRINTING=$ROOT/Cargo.toml
 
 # Most of them have tests that wait for each other: each processor runs a program of its own, those that take longest first.
 programs=(backward c_programs same_bits large_weights ascend forward)
