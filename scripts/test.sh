@@ -80,6 +80,7 @@ else
 fi
 part "cargo test" env RUST_BACKTRACE=0 cargo test --locked --no-fail-fast -- --show-output
 part "release build" make --no-print-directory lib
+part "kernels in one piece" scripts/test-inlined.sh
 part "instruction counts" scripts/instructions.sh
 part "installation" scripts/test-install.sh
 part "Python package" scripts/test-python.sh

@@ -113,7 +113,8 @@ impl Simd for F64x4 {
             let distance = _mm256_add_epi64(times(pixels.stride), _mm256_slli_epi64::<32>(times(pixels.stride >> 32)));
             let address = _mm256_add_epi64(distance, _mm256_set1_epi64x(pixels.first as i64));
             let outside = _mm256_set1_epi64x(pixels.outside as i64);
-            let [address, outside, index] = [address, outside, index].map(|lanes| _mm256_castsi256_pd(lanes));
+            let (address, outside) = (_mm256_castsi256_pd(address), _mm256_castsi256_pd(outside));
+            let index = _mm256_castsi256_pd(index);
             _mm256_storeu_pd(to.cast(), _mm256_blendv_pd(address, outside, index));
         }
     }

@@ -106,7 +106,8 @@ impl Simd for F32x16 {
     #[inline(always)]
     unsafe fn load_fours(from: *const f32) -> [Self; 4] {
         unsafe {
-            let rows = [0, 1, 2, 3].map(|i| _mm512_loadu_ps(from.add(16 * i)));
+            let (a, b) = (_mm512_loadu_ps(from), _mm512_loadu_ps(from.add(16)));
+            let rows = [a, b, _mm512_loadu_ps(from.add(32)), _mm512_loadu_ps(from.add(48))];
             // Eight groups: first and second members, third and fourth ones.
             let first = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
             let third = _mm512_add_epi32(first, _mm512_set1_epi32(2));

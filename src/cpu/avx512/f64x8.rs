@@ -108,7 +108,8 @@ impl Simd for F64x8 {
     #[inline(always)]
     unsafe fn load_fours(from: *const f64) -> [Self; 4] {
         unsafe {
-            let rows = [0, 1, 2, 3].map(|i| _mm512_loadu_pd(from.add(8 * i)));
+            let (a, b) = (_mm512_loadu_pd(from), _mm512_loadu_pd(from.add(8)));
+            let rows = [a, b, _mm512_loadu_pd(from.add(16)), _mm512_loadu_pd(from.add(24))];
             // Four groups: first and second members, third and fourth ones.
             let first = _mm512_setr_epi64(0, 4, 8, 12, 1, 5, 9, 13);
             let third = _mm512_add_epi64(first, _mm512_set1_epi64(2));

@@ -20,6 +20,20 @@ pub struct Corners<T> {
     pub stride: usize,
 }
 
+impl<T: Copy> Corners<T> {
+    /// What the four corners of a position weigh.
+    ///
+    /// # Safety
+    ///
+    /// The position exists.
+    #[inline(always)]
+    pub unsafe fn weights(&self, position: usize) -> [T; 4] {
+        // SAFETY: the caller's promise.
+        let weight = |k: usize| unsafe { *self.weight.add(k * self.stride + position) };
+        [weight(0), weight(1), weight(2), weight(3)]
+    }
+}
+
 /// How far the samples in range reach.
 #[derive(Clone, Copy, Debug)]
 pub struct Reach<T> {

@@ -83,7 +83,9 @@ where
         while first < columns.end {
             let width = V::LANES.min(columns.end - first);
             if n <= FEW_ROWS {
-                (row..row + n).for_each(|row| scatter::<V, From, To>(a, [row, first], width));
+                for row in row..row + n {
+                    scatter::<V, From, To>(a, [row, first], width);
+                }
             } else {
                 part_of_square::<V, From, To>(a, [row, first], [n, width]);
             }

@@ -3,7 +3,7 @@
 
 use super::args::CornerGradientsArgs;
 use super::corner_addresses::CornerAddresses;
-use super::sample::weighted;
+use super::sample::{splats, weighted};
 use crate::cpu::element::Compute;
 use crate::cpu::simd::Simd;
 
@@ -75,7 +75,7 @@ unsafe fn positions<
                     col: if SAMPLE { a.col.add(p * a.gcol_stride) } else { a.col },
                     image: image.of(lane),
                     grad_image: grad_image.of(lane).map(<*const V::Scalar>::cast_mut),
-                    weights: [0, 1, 2, 3].map(|k| W::splat(*a.corners.weight.add(k * a.corners.stride + p))),
+                    weights: splats(a.corners.weights(p)),
                     sums: [W::splat(W::Scalar::ZERO); 4],
                 };
                 let channels = match CHANNELS {

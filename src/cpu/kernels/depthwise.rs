@@ -50,7 +50,7 @@ unsafe fn some_channels<V: Simd, const COLUMNS: usize, const VECTORS: usize>(
                 let position = start + lane;
                 let mut sums = [V::splat(V::Scalar::ZERO); VECTORS];
                 for (tap, (addresses, corners)) in addresses.iter().zip(corners).enumerate() {
-                    let weights = [0, 1, 2, 3].map(|k| *corners.weight.add(k * corners.stride + position));
+                    let weights = corners.weights(position);
                     let corners = addresses.of(lane);
                     for (v, sum) in sums.iter_mut().enumerate() {
                         let at = in_panels::<V, COLUMNS>(first, v, a.weight_stride) + tap * COLUMNS;

@@ -1,4 +1,7 @@
 //! Bilinear sampling across channels: four weighted vector loads for each vector of channels, no branch on borders.
+//!
+//! Nothing here is done in a closure: iterator adaptors and `array::map` are functions of their own, without the instruction
+//! set, which the compiler may choose not to inline; then every intrinsic in the closure is a call.
 
 use super::args::SampleArgs;
 use super::corner_addresses::CornerAddresses;
@@ -32,8 +35,7 @@ unsafe fn positions<V: Simd, W: Simd<Scalar = V::Scalar>, const VECTORS: usize>(
             corners.find::<V>(&a.corners, first);
             for lane in 0..V::LANES.min(a.positions - first) {
                 let p = first + lane;
-                let weight = |k: usize| *a.corners.weight.add(k * a.corners.stride + p);
-                let weights = [weight(0), weight(1), weight(2), weight(3)];
+                let weights = a.corners.weights(p);
                 let (corners, col) = (corners.of(lane), a.col.add(p * a.col_stride));
                 if VECTORS == 0 {
                     any_channels::<V>(corners, weights, col, a.channels);
@@ -80,7 +82,11 @@ unsafe fn any_channels<V: Simd>(
 #[inline(always)]
 pub(super) unsafe fn blend<V: Simd>(corners: [*const V::Scalar; 4], weights: [V::Scalar; 4], c: usize) -> V {
     // SAFETY: the caller's promise.
-    unsafe { weighted(corners.map(|corner| V::load(corner.add(c))), weights.map(|weight| V::splat(weight))) }
+    unsafe {
+        let [v00, v01, v10, v11] = corners;
+        let values = [V::load(v00.add(c)), V::load(v01.add(c)), V::load(v10.add(c)), V::load(v11.add(c))];
+        weighted(values, splats(weights))
+    }
 }
 
 /// The first `n` lanes of a vector of channels from `c` on.
@@ -96,7 +102,23 @@ pub(super) unsafe fn blend_first<V: Simd>(
     n: usize,
 ) -> V {
     // SAFETY: the caller's promise.
-    unsafe { weighted(corners.map(|corner| V::load_first(corner.add(c), n)), weights.map(|weight| V::splat(weight))) }
+    unsafe {
+        let [v00, v01, v10, v11] = corners;
+        let (v00, v01) = (V::load_first(v00.add(c), n), V::load_first(v01.add(c), n));
+        let (v10, v11) = (V::load_first(v10.add(c), n), V::load_first(v11.add(c), n));
+        weighted([v00, v01, v10, v11], splats(weights))
+    }
+}
+
+/// Each value in all lanes.
+///
+/// # Safety
+///
+/// The processor has V's instruction set.
+#[inline(always)]
+pub(super) unsafe fn splats<V: Simd>([a, b, c, d]: [V::Scalar; 4]) -> [V; 4] {
+    // SAFETY: the caller's promise.
+    unsafe { [V::splat(a), V::splat(b), V::splat(c), V::splat(d)] }
 }
 
 /// What the corners' values make together.
