@@ -56,6 +56,11 @@ fn depthwise() -> Case {
     Case { c, o: c, groups: c, deformable_groups: 3, h: 1, w: 2, pad_before, pad_after, ..one_position() }
 }
 
+/// Depthwise parts of the output channels that do not start where channels of the copied image do.
+fn depthwise_with_a_large_kernel() -> Case {
+    Case { c: 960, o: 960, groups: 960, kernel: [49, 49], h: 50, w: 50, ..one_position() }
+}
+
 /// Units of channels with many deformable groups each.
 fn many_deformable_groups() -> Case {
     Case { c: 4096, o: 3, deformable_groups: 4096, ..one_position() }
@@ -169,6 +174,18 @@ fn groups_that_reach_further_than_those_before() {
         // All samples of the first group are above the image.
         let offset = problem.offset.copy();
         problem.offset.fill(|index| if index[1] < 2 * case.taps() { -100.0 } else { offset.get(index) });
+        let expected = reference::forward(&problem);
+        let run = |setup: &Setup| vec![("y", runner::forward(&problem, setup).expect("a forward pass"))];
+        check(&problem, run, |name, tensor| compare(name, tensor, &expected));
+    }
+}
+
+/// x is copied in blocks of channels: what is sampled at a time lies in one of them, whichever part is packed.
+#[test]
+fn depthwise_parts_do_not_cross_copied_blocks() {
+    let case = depthwise_with_a_large_kernel();
+    for case in [case.clone(), case.of(Dtype::Bf16)] {
+        let problem = Problem::new(&case);
         let expected = reference::forward(&problem);
         let run = |setup: &Setup| vec![("y", runner::forward(&problem, setup).expect("a forward pass"))];
         check(&problem, run, |name, tensor| compare(name, tensor, &expected));

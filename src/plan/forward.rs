@@ -95,7 +95,7 @@ impl<T: HasKernels> ForwardPlan<T> {
             packing: Packing::Parts { groups, panels: tiling.panels },
             depthwise,
             image,
-            block: copied_block(g, &tiling, size_of::<T::Compute>()),
+            block: g.c as usize,
             output: Output::new(&problem.y),
             workers,
             images_in_flight: if sharing.image_per_thread { workers } else { sharing.images },
@@ -108,6 +108,7 @@ impl<T: HasKernels> ForwardPlan<T> {
         Arena::default().take::<T::Compute>(plan.packed_len)?;
         plan.scratch = plan.map_scratch()?;
         plan.packing = plan.decide_packing();
+        plan.block = plan.copied_block();
         plan.scratch = plan.map_scratch()?;
         // An empty batch needs none.
         if g.n > 0 {
@@ -138,6 +139,24 @@ impl<T: HasKernels> ForwardPlan<T> {
             return Packing::Parts { groups: 1, panels: even_block(tiling.panels, panels, 1) };
         }
         Packing::Blocks(self.strips())
+    }
+
+    /// The channels of a deformable group, if they fill no more than a cache line: then a line has nothing but what is
+    /// sampled together, and the next pixel's. Depthwise those that a tile takes at a time, if all parts of the output
+    /// channels start with such; otherwise all.
+    fn copied_block(&self) -> usize {
+        let (g, tiling) = (&self.problem.geometry, &self.tiling);
+        let channels = g.channels_per_deformable_group() as usize;
+        if channels.is_multiple_of(8) && channels * size_of::<T::Compute>() <= LINE {
+            return channels;
+        }
+        let of_tile = tiling.panel_block * tiling.columns;
+        let keeps_tiles = match self.packing {
+            Packing::Parts { panels, .. } => panels == tiling.panels || panels.is_multiple_of(tiling.panel_block),
+            Packing::Blocks(strips) => strips.panel_block == tiling.panel_block,
+        };
+        let fits = self.depthwise && keeps_tiles && (g.c as usize).is_multiple_of(of_tile);
+        if fits { of_tile } else { g.c as usize }
     }
 
     /// Large tiles, in strips of as many of them as the accumulators have room for and all threads get equally many of.
@@ -226,17 +245,6 @@ impl<T: HasKernels> ForwardPlan<T> {
         // The caller's workspace may have any alignment.
         Ok(WorkspaceMap { packed, images, image_size, parts, scratch, size: arena.size() + LINE - 1 })
     }
-}
-
-/// The channels of a deformable group, if they fill no more than a cache line: then a line has nothing but what is sampled
-/// together, and the next pixel's. Depthwise those that a tile takes at a time, otherwise all.
-fn copied_block(g: &Geometry, tiling: &Tiling, size: usize) -> usize {
-    let channels = g.channels_per_deformable_group() as usize;
-    if channels.is_multiple_of(8) && channels * size <= LINE {
-        return channels;
-    }
-    let of_tile = tiling.panel_block * tiling.columns;
-    if g.is_depthwise() && (g.c as usize).is_multiple_of(of_tile) { of_tile } else { g.c as usize }
 }
 
 /// Whether so many units keep the workers busy for all but a ninth of the time.
