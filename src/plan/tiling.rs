@@ -12,7 +12,7 @@ pub const MAX_CHAIN: usize = 256;
 /// Positions of a tile: enough for a packed weight panel, loaded once, to be used many times; few enough for the im2col
 /// tile and the accumulators to stay in the second-level cache.
 const TILE_POSITIONS: usize = 96;
-/// Channels that a depthwise tile takes at a time: im2col tile and accumulators stay in the first-level cache.
+/// Channels that a depthwise tile takes at a time.
 const DEPTHWISE_CHANNELS: usize = 64;
 /// Accumulators of a tile take at most this much of a thread's workspace.
 const ACC_BYTES: usize = 2 << 20;

@@ -3,7 +3,8 @@
 //! 1. [`columns`]: column gradient = grad_y * weight, a tile at a time; from it the corner dot products, which give the
 //!    gradients of offset and mask, and what each sample adds to grad_x;
 //! 2. [`outputs`]: partial sums of the gradients of offset and mask are added up; [`grad_x`] goes to the caller's layout;
-//! 3. [`weight`]: grad_weight += grad_y^T * im2col tile, sampled again, which is cheaper than storing it.
+//! 3. [`weight`]: grad_weight += grad_y^T * im2col tile, sampled again, which is cheaper than storing it. A single image
+//!    with few output channels has this done in step 1, whose corners it reads anyway (`sweeps`).
 //!
 //! [`bias`] is apart. No step depends on another gradient's being wanted, so bits do not either.
 
