@@ -14,6 +14,8 @@ use common::runner::{self, Plan, Setup, few_setups};
 use common::strategy::{case, for_all, large_case, setup};
 use common::values::{Masks, Numbers, Offsets};
 use common::verify::{Worst, compare};
+use deformconv::cpu::kernels::HasKernels;
+use deformconv::plan::forward::ForwardPlan;
 
 /// Runs a problem in some ways on every instruction set and by the direct implementation, and compares.
 fn check(case: &Case, setups: &[Setup], worst: &Worst) -> Result<(), String> {
@@ -197,6 +199,25 @@ fn deformable_groups_that_straddle_groups() {
     let case = Case { c: 30, o: 20, groups: 10, deformable_groups: 6, ..Case::default() };
     named("10 groups, 6 deformable groups", case.clone());
     named("2 groups, 15 deformable groups", Case { groups: 2, deformable_groups: 15, ..case });
+}
+
+/// Images of many small deformable groups are sampled through windows, but for taps that reach beyond them.
+#[test]
+fn images_larger_than_a_window() {
+    // Two groups sample with the corners of each deformable group.
+    let case = Case { groups: 8, deformable_groups: 4, stride: [1, 64], ..Case::default() };
+    let case = Case { n: 2, c: 32, h: 40, w: 1024, o: 8, ..case };
+    let kernels = <f32 as HasKernels>::TABLE[0];
+    let described = deformconv::problem::Problem::new(&Problem::new(&case).descriptor).expect("the case is valid");
+    let plan = ForwardPlan::<f32>::new(&described, kernels, 1).expect("the plan fits memory");
+    assert!((1..40).contains(&plan.window_rows), "{} rows", plan.window_rows);
+    let all = [Offsets::FarTaps, Offsets::Moderate];
+    let all = if is_reduced() { &all[..1] } else { &all };
+    for layouts in [Layouts::channels_last(), Layouts::default()] {
+        for &offsets in all {
+            named(&format!("{offsets:?} offsets, windows"), Case { offsets, layouts: layouts.clone(), ..case.clone() });
+        }
+    }
 }
 
 #[test]

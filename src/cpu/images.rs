@@ -1,12 +1,13 @@
 //! Images as sampling wants them: channels contiguous, in the type that is computed in. Either x is so already, or each
 //! image is copied to the workspace when its turn comes.
 
-use super::element::Compute;
-use super::kernels::{CopyArgs, HasKernels, Kernels, Matrix, Reach};
-use super::shared_copy::SharedParts;
+use super::kernels::{CopyArgs, HasKernels, Kernels, Matrix};
+use super::sampled::{Made, Sampled};
+use super::window::Window;
 use crate::plan::cuts::ChannelCut;
 use crate::plan::maps::{Image, MOST_PARTS, flat_stride, is_planes, pixel_stride};
 use crate::problem::Tensor;
+use std::iter::successors;
 use std::ops::Range;
 use std::ptr::{null, without_provenance};
 
@@ -51,6 +52,12 @@ impl Blocks<'_> {
             Self::Units(cut) => cut.neighbours(channel),
         }
     }
+
+    /// All of them.
+    pub fn all(&self, channels: usize) -> impl Iterator<Item = Range<usize>> {
+        let from = move |first: usize| (first < channels).then(|| self.of(first));
+        successors(from(0), move |block| from(block.end))
+    }
 }
 
 /// Pixels of a block of channels: channel c of pixel p is at `first + p * stride + c`.
@@ -69,94 +76,6 @@ impl<C> Pixels<C> {
     pub unsafe fn of_block(image: *mut C, pixels: usize, block: &Range<usize>) -> Self {
         // SAFETY: as many elements as the blocks before have, less than one a pixel; the block's own channels follow.
         Self { first: unsafe { image.add(block.start * (pixels - 1)) }, stride: block.len() }
-    }
-}
-
-/// What of a copy is there before it is sampled. The rest is made where it is reached.
-#[derive(Clone, Copy)]
-pub enum Made {
-    Nothing,
-    Everything,
-    /// What these say, as all threads do that sample it.
-    Shared(SharedParts),
-}
-
-/// One image to sample: in x, or a copy that is made as far as it has been reached.
-pub struct Sampled<'a, T: HasKernels> {
-    images: &'a Images<'a, T>,
-    n: usize,
-    slot: usize,
-    /// None where nobody else makes parts of the copy.
-    shared: Option<SharedParts>,
-    /// Parts that are known to be made, and the rows of pixels that lie in them.
-    parts: Range<usize>,
-    rows: Range<i64>,
-}
-
-impl<T: HasKernels> Sampled<'_, T> {
-    /// Where the channels of one block are, that of `channel`.
-    ///
-    /// # Safety
-    ///
-    /// The channel exists; see [`Images::sampled`].
-    pub unsafe fn pixels(&self, channel: usize) -> Pixels<T::Compute> {
-        let images = self.images;
-        // SAFETY: the caller's promise.
-        unsafe {
-            match images.how {
-                Image::Direct { pixel_stride } => {
-                    Pixels { first: images.image(self.n).cast_mut().cast(), stride: pixel_stride }
-                }
-                Image::Copied => {
-                    Pixels::of_block(images.copy(self.slot), images.pixel_count(), &images.blocks.of(channel))
-                }
-            }
-        }
-    }
-
-    /// Makes what is missing of the rows of pixels that samples reach: little by little, so that the copy is in the cache
-    /// when it is sampled.
-    ///
-    /// # Safety
-    ///
-    /// As [`Images::sampled`].
-    #[inline]
-    pub unsafe fn reach(&mut self, reach: &Reach<T::Compute>) {
-        let height = self.images.x.dims[2];
-        // The distance is cut off and was rounded before: each is less than a row, or just one.
-        let first = (height - reach.highest.to_i64() - 2).max(0);
-        let end = height.min(reach.deepest.to_i64() + 2);
-        if first < self.rows.start || self.rows.end < end {
-            // SAFETY: the caller's promise.
-            unsafe { self.make(first..end) };
-        }
-    }
-
-    #[cold]
-    unsafe fn make(&mut self, rows: Range<i64>) {
-        if rows.is_empty() {
-            return;
-        }
-        let (images, width) = (self.images, self.images.x.dims[3] as usize);
-        let part_of = |pixel: usize| pixel / images.part_pixels();
-        let parts = part_of(rows.start as usize * width)..part_of(rows.end as usize * width - 1) + 1;
-        // SAFETY: the caller's promise; the parts exist, and nobody else makes them at the same time.
-        let make = |part: usize| unsafe { images.copy_part(self.n, self.slot, part) };
-        self.parts = match &self.shared {
-            None => {
-                (self.parts.end..parts.end).for_each(make);
-                0..parts.end.max(self.parts.end)
-            }
-            Some(shared) => {
-                // SAFETY: copying waits for nobody.
-                unsafe { shared.ensure(parts.clone(), make) };
-                let neighbours = parts.start <= self.parts.end && self.parts.start <= parts.end;
-                let known = if neighbours { &self.parts } else { &parts };
-                parts.start.min(known.start)..parts.end.max(known.end)
-            }
-        };
-        let pixel = |part: usize| images.pixel_count().min(part * images.part_pixels());
-        self.rows = pixel(self.parts.start).div_ceil(width) as i64..(pixel(self.parts.end) / width) as i64;
     }
 }
 
@@ -180,7 +99,7 @@ impl<T: HasKernels> Images<'_, T> {
         }
     }
 
-    fn part_pixels(&self) -> usize {
+    pub fn part_pixels(&self) -> usize {
         let pixel = self.x.dims[1] as usize * size_of::<T::Compute>();
         (PART_BYTES / pixel)
             .max(self.pixel_count().div_ceil(MOST_PARTS))
@@ -188,7 +107,7 @@ impl<T: HasKernels> Images<'_, T> {
             .max(PART_GRANULE)
     }
 
-    fn pixel_count(&self) -> usize {
+    pub fn pixel_count(&self) -> usize {
         (self.x.dims[2] * self.x.dims[3]) as usize
     }
 
@@ -198,14 +117,7 @@ impl<T: HasKernels> Images<'_, T> {
     ///
     /// `n` is an image of x, `slot` one of the copies; nobody else uses what is not made yet, but those it is shared with.
     pub unsafe fn sampled(&self, n: usize, slot: usize, made: Made) -> Sampled<'_, T> {
-        let (shared, all) = match made {
-            _ if self.parts() == 0 => (None, true),
-            Made::Nothing => (None, false),
-            Made::Everything => (None, true),
-            Made::Shared(parts) => (Some(parts), false),
-        };
-        let (parts, rows) = if all { (0..self.parts(), 0..self.x.dims[2]) } else { (0..0, 0..0) };
-        Sampled { images: self, n, slot, shared, parts, rows }
+        Sampled::new(self, (n, slot), made)
     }
 
     /// A part of x that is sampled soon after tile `tile` of `tiles` of image `n`. There is none if x is copied first, or
@@ -223,12 +135,22 @@ impl<T: HasKernels> Images<'_, T> {
         Soon { next: at(number % tiles), end: at(number % tiles + 1) }
     }
 
-    unsafe fn image(&self, n: usize) -> *const T {
+    /// An image of x.
+    ///
+    /// # Safety
+    ///
+    /// It exists.
+    pub unsafe fn image(&self, n: usize) -> *const T {
         // SAFETY: n is an image of x; extents fit an isize.
         unsafe { self.data.offset(n as isize * self.x.strides[0] as isize) }
     }
 
-    unsafe fn copy(&self, slot: usize) -> *mut T::Compute {
+    /// A copy.
+    ///
+    /// # Safety
+    ///
+    /// It is one of the images in flight.
+    pub unsafe fn copy(&self, slot: usize) -> *mut T::Compute {
         // SAFETY: slot is one of the copies.
         unsafe { self.copies.add(slot * self.copy_size).cast() }
     }
@@ -241,22 +163,36 @@ impl<T: HasKernels> Images<'_, T> {
     pub unsafe fn copy_part(&self, n: usize, slot: usize, part: usize) {
         let first = part * self.part_pixels();
         let pixels = first..self.pixel_count().min(first + self.part_pixels());
-        let mut channel = 0;
-        while channel < self.x.dims[1] as usize {
-            let block = self.blocks.of(channel);
-            channel = block.end;
+        for block in self.blocks.all(self.x.dims[1] as usize) {
             // SAFETY: the caller's promise.
-            unsafe { self.copy_block(n, slot, pixels.clone(), block) };
+            unsafe {
+                let to = self.copy(slot).add(block.start * self.pixel_count() + first * block.len());
+                self.copy_block(n, pixels.clone(), &block, to);
+            }
+        }
+    }
+
+    /// Copies some pixels of image `n` to a window.
+    ///
+    /// # Safety
+    ///
+    /// They are pixels of the image, and the window has room for them; see [`Window::rows`].
+    pub unsafe fn copy_to_window(&self, n: usize, pixels: Range<usize>, window: &Window<T::Compute>) {
+        let step = if is_planes(self.x) { self.part_pixels() } else { PART_GRANULE };
+        for first in pixels.clone().step_by(step) {
+            for block in self.blocks.all(self.x.dims[1] as usize) {
+                // SAFETY: the caller's promise.
+                unsafe { self.copy_block(n, first..pixels.end.min(first + step), &block, window.at(first, &block)) };
+            }
         }
     }
 
     /// Copies a block of channels of some pixels.
-    unsafe fn copy_block(&self, n: usize, slot: usize, pixels: Range<usize>, block: Range<usize>) {
+    unsafe fn copy_block(&self, n: usize, pixels: Range<usize>, block: &Range<usize>, data: *mut T::Compute) {
         let (first, channels) = (pixels.start, block.len());
-        // SAFETY: all pixels of this part are in the image and in the copy.
+        // SAFETY: the pixels are in the image and, from `data` on, in the copy.
         unsafe {
             let image = self.image(n).offset(block.start as isize * self.x.strides[1] as isize);
-            let data = self.copy(slot).add(block.start * self.pixel_count() + first * channels);
             let to = Matrix { data, stride: channels as isize };
             if is_planes(self.x) {
                 let from = Matrix { data: image.add(first), stride: self.x.strides[1] as isize };

@@ -2,8 +2,8 @@
 
 use super::element::Compute;
 use super::field::Field;
-use super::images::Sampled;
 use super::kernels::*;
+use super::sampled::Sampled;
 use super::tile::Tile;
 use crate::plan::maps::SamplerMap;
 use crate::problem::Problem;
@@ -57,12 +57,12 @@ pub struct Sampler<'a, T: HasKernels> {
     mask: *mut T,
     /// Which tap of which deformable group each slot of the arrays below holds.
     tags: *mut u64,
+    /// How far its corners reach.
+    reaches: *mut Reach<T::Compute>,
     index: *mut i32,
     weight: *mut T::Compute,
     /// NULL where gradients are not computed.
     fraction: *mut T::Compute,
-    /// Of the corners computed last.
-    reach: Reach<T::Compute>,
     tile: Tile,
 }
 
@@ -84,10 +84,10 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
                 offset_x: scratch.add(map.offset_x).cast(),
                 mask: scratch.add(map.mask).cast(),
                 tags: scratch.add(map.tags).cast(),
+                reaches: scratch.add(map.reaches).cast(),
                 index: scratch.add(map.index).cast(),
                 weight: at(map.weight),
                 fraction: map.fraction.map_or(null_mut(), at),
-                reach: Reach { deepest: T::Compute::ZERO, highest: T::Compute::ZERO },
                 tile: Tile::default(),
             };
             // Kernels work in whole vectors: what is beyond the last position must be a value, whichever.
@@ -144,8 +144,8 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
         while let Some(((deformable_group, first, channels), t)) = parts.next() {
             // SAFETY: the channels are in the image, the columns in the im2col tile.
             unsafe {
-                let corners = self.corners(deformable_group, columns.first_tap + t);
-                image.reach(&self.reach);
+                let (corners, reach) = self.reaching_corners(deformable_group, columns.first_tap + t);
+                image.reach(reach);
                 let pixels = image.pixels(first);
                 if let Some(((deformable_group, ..), t)) = parts.peek() {
                     self.prefetch(*deformable_group, columns.first_tap + t);
@@ -154,7 +154,7 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
                     positions: self.tile.positions,
                     channels,
                     corners,
-                    image: pixels.first.add(first),
+                    image: pixels.first.wrapping_add(first),
                     pixel_stride: pixels.stride,
                     col: col.add(t * columns.channels + first - columns.first_channel),
                     col_stride,
@@ -212,8 +212,8 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
             let tap = columns.first_tap + t.min(columns.taps - 1);
             // SAFETY: tap and deformable group exist.
             unsafe {
-                let corners = self.corners(deformable_group, tap);
-                image.reach(&self.reach);
+                let (corners, reach) = self.reaching_corners(deformable_group, tap);
+                image.reach(reach);
                 corners
             }
         })
@@ -243,6 +243,16 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
     ///
     /// Tap and deformable group exist.
     pub unsafe fn corners(&mut self, deformable_group: usize, tap: usize) -> Corners<T::Compute> {
+        // SAFETY: the caller's promise.
+        unsafe { self.reaching_corners(deformable_group, tap).0 }
+    }
+
+    /// The same, and how far they reach.
+    unsafe fn reaching_corners(
+        &mut self,
+        deformable_group: usize,
+        tap: usize,
+    ) -> (Corners<T::Compute>, &Reach<T::Compute>) {
         let problem = self.input.problem;
         let g = &problem.geometry;
         let key = deformable_group * g.taps() as usize + tap;
@@ -255,14 +265,15 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
                 fraction: self.fraction.wrapping_add(if self.fraction.is_null() { 0 } else { slot * 3 * self.stride }),
                 stride: self.stride,
             };
+            let reach = self.reaches.add(slot);
             if *self.tags.add(slot) == key as u64 {
-                return corners;
+                return (corners, &*reach);
             }
             let offset_y = self.offset().values(&self.tile, 2 * key, self.offset_y);
             let offset_x = self.offset().values(&self.tile, 2 * key + 1, self.offset_x);
             let mask = self.mask(deformable_group, tap);
             let (i, j) = (tap as i64 / g.kernel_w, tap as i64 % g.kernel_w);
-            self.reach = (self.input.kernels.coordinates)(&CoordinatesArgs {
+            *reach = (self.input.kernels.coordinates)(&CoordinatesArgs {
                 positions: self.tile.positions,
                 base_y: self.base_y,
                 base_x: self.base_x,
@@ -276,7 +287,7 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
                 corners,
             });
             *self.tags.add(slot) = key as u64;
-            corners
+            (corners, &*reach)
         }
     }
 

@@ -1,7 +1,7 @@
 //! Maps of the scratch and workspace parts that the passes have in common.
 
 use super::arena::Arena;
-use crate::cpu::kernels::{HasKernels, POSITION_PADDING};
+use crate::cpu::kernels::{HasKernels, POSITION_PADDING, Reach};
 use crate::error::Result;
 use crate::problem::Tensor;
 
@@ -18,6 +18,7 @@ pub struct SamplerMap {
     pub offset_x: usize,
     pub mask: usize,
     pub tags: usize,
+    pub reaches: usize,
     pub index: usize,
     pub weight: usize,
     /// For the gradients alone.
@@ -36,6 +37,7 @@ impl SamplerMap {
             offset_x: arena.take::<C>(stride)?,
             mask: arena.take::<C>(stride)?,
             tags: arena.take::<u64>(slots)?,
+            reaches: arena.take::<Reach<C>>(slots)?,
             index: arena.take::<i32>(slots * 4 * stride)?,
             weight: arena.take::<C>(slots * 4 * stride)?,
             fraction: if gradients { Some(arena.take::<C>(slots * 3 * stride)?) } else { None },

@@ -119,6 +119,8 @@ pub enum Offsets {
     InsideCells,
     /// All of them to one place within the first cell.
     OnePlace,
+    /// A few pixels, but of every fifth tap anywhere.
+    FarTaps,
 }
 
 impl Offsets {
@@ -158,6 +160,8 @@ impl Offsets {
                 regimes[random.below(regimes.len() as u64) as usize].draw(case, index, random)
             }
             Self::OnePlace => 0.3 - base,
+            Self::FarTaps if index[1] / 2 % 5 == 4 => Self::Anywhere.draw(case, index, random),
+            Self::FarTaps => Self::Moderate.draw(case, index, random),
             Self::InsideCells => random.below(5) as f64 - 2.0 + random.between(0.25, 0.75),
         }
     }

@@ -1,9 +1,10 @@
 //! Asking for what the column gradient of a tile needs soon. Samples reach rows of the image anywhere near their positions,
 //! in an order that no processor foresees.
 
-use super::super::images::{Made, Pixels};
+use super::super::images::Pixels;
 use super::super::kernels::HasKernels;
 use super::super::prefetch::prefetch_far;
+use super::super::sampled::Made;
 use super::super::tile::Tile;
 use super::Run;
 use crate::plan::arena::LINE;

@@ -2,8 +2,8 @@
 //! and grad_x.
 
 use super::super::element::MAX_SAMPLE_CHANNELS;
-use super::super::images::Made;
 use super::super::kernels::*;
+use super::super::sampled::Made;
 use super::super::sampler::{Columns, Sampler};
 use super::super::tile::Tile;
 use super::grad_y::GradY;

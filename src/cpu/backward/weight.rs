@@ -1,8 +1,8 @@
 //! grad_weight: for each unit of rows (output channels) and columns (taps and channels), grad_y^T * im2col tile, added up
 //! over tiles of positions in order.
 
-use super::super::images::Made;
 use super::super::kernels::*;
+use super::super::sampled::Made;
 use super::super::sampler::{Columns, Sampler};
 use super::super::share::share;
 use super::super::tile::Tile;

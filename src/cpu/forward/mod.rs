@@ -5,11 +5,13 @@ mod store;
 mod strip;
 
 use super::element::{Compute, Element};
-use super::images::{Blocks, Images, Made};
+use super::images::{Blocks, Images};
 use super::kernels::HasKernels;
 use super::pack::{Pack, Packed};
+use super::sampled::{Made, Sampled};
 use super::share::share;
 use super::shared_copy::SharedParts;
+use super::window::Window;
 use crate::error::Result;
 use crate::exec::Team;
 use crate::plan::arena::LINE;
@@ -154,7 +156,10 @@ impl<T: HasKernels> Run<'_, T> {
     /// Computes the output channels of the run's part. `again`: not for the first part.
     unsafe fn all_positions(&self, again: bool, team: &Team) -> Result<()> {
         // SAFETY: the caller's promise.
-        unsafe { if self.plan.image_per_worker { self.image_by_image(team) } else { self.strip_by_strip(again, team) } }
+        unsafe {
+            self.forget_windows();
+            if self.plan.image_per_worker { self.image_by_image(team) } else { self.strip_by_strip(again, team) }
+        }
     }
 
     /// All threads share each image's work.
@@ -175,7 +180,7 @@ impl<T: HasKernels> Run<'_, T> {
                 // SAFETY: one task runs as each worker; units write disjoint positions of y.
                 unsafe {
                     let made = if may_wait { Made::Shared(self.parts(slot)) } else { Made::Everything };
-                    let mut image = self.images.sampled(first + slot, slot, made);
+                    let mut image = self.sampled(worker, first + slot, slot, made);
                     Worker::new(self, worker).strip(first + slot, strip, &mut image);
                 };
             })?;
@@ -198,6 +203,33 @@ impl<T: HasKernels> Run<'_, T> {
         })
     }
 
+    /// The window of a worker, where the plan has any.
+    fn window(&self, worker: usize) -> Option<Window<T::Compute>> {
+        let (map, rows) = (&self.plan.scratch, self.plan.window_rows);
+        let scratch = self.scratch.wrapping_add(worker * map.size);
+        let (state, pixels) = (scratch.wrapping_add(map.window_state), scratch.wrapping_add(map.window).cast());
+        (rows > 0).then(|| Window::new(state, pixels, rows, self.plan.problem.geometry.w as usize))
+    }
+
+    /// Image `n` as a worker samples it. What has been copied needs no window.
+    unsafe fn sampled(&self, worker: usize, n: usize, slot: usize, made: Made) -> Sampled<'_, T> {
+        let copied = self.images.parts() > 0 && matches!(made, Made::Everything);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let image = self.images.sampled(n, slot, made);
+            match self.window(worker) {
+                Some(window) if !copied => image.through(window),
+                _ => image,
+            }
+        }
+    }
+
+    /// Windows start anew, at the top.
+    unsafe fn forget_windows(&self) {
+        // SAFETY: the workspace holds the windows of all workers, and no task runs.
+        (0..self.plan.workers).filter_map(|worker| self.window(worker)).for_each(|window| unsafe { window.forget() });
+    }
+
     /// The states of the parts of a copy.
     fn parts(&self, slot: usize) -> SharedParts {
         SharedParts::new(self.parts.wrapping_add(slot * MOST_PARTS))
@@ -211,7 +243,7 @@ impl<T: HasKernels> Run<'_, T> {
             // SAFETY: one task runs as each worker, with the copy and the scratch of that worker.
             unsafe {
                 let mut state = Worker::new(self, worker);
-                let mut image = self.images.sampled(n, worker, Made::Nothing);
+                let mut image = self.sampled(worker, n, worker, Made::Nothing);
                 let strips = tiling.tiles(geometry).div_ceil(tiling.strip);
                 (0..strips).for_each(|strip| state.strip(n, strip, &mut image));
             }

@@ -2,9 +2,10 @@
 //! one tile; where weights are packed block by block, many tiles share each packed block.
 
 use super::Run;
-use crate::cpu::images::{Sampled, Soon};
+use crate::cpu::images::Soon;
 use crate::cpu::kernels::*;
 use crate::cpu::pack::{Pack, Packed};
+use crate::cpu::sampled::Sampled;
 use crate::cpu::sampler::{Columns, Panels, Sampler, SamplerInput};
 use crate::cpu::tile::Tile;
 use crate::plan::tiling::{DepthBlock, MAX_CHAIN};
