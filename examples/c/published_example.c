@@ -59,7 +59,8 @@ static void show_refusal(void)
     dcn_plan *plan = NULL;
     dcn_status status = dcn_plan_create(NULL, &as_printed, &plan);
     if (status != DCN_ERROR_INVALID_SHAPE) {
-        fprintf(stderr, "stride 1 was not refused as DCN_ERROR_INVALID_SHAPE but: %s\n", dcn_status_string(status));
+        fprintf(stderr, "stride 1 was not refused as DCN_ERROR_INVALID_SHAPE but: %s: %s\n", dcn_status_string(status),
+                error_message());
         exit(1);
     }
     printf("stride 1   %s: %s\n", dcn_status_string(status), error_message());
