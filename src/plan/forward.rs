@@ -31,7 +31,7 @@ pub struct WorkspaceMap {
     pub packed: usize,
     pub images: usize,
     pub image_size: usize,
-    /// The states of the copies' parts, MOST_PARTS bytes for each copy that threads share.
+    /// The states of the copies' parts, MOST_PARTS bytes for each copy that threads share or that windows are for.
     pub parts: usize,
     pub scratch: usize,
     pub size: usize,
@@ -78,8 +78,8 @@ pub struct ForwardPlan<T: HasKernels> {
     pub packed_len: usize,
 }
 
-/// A window of so many bytes has room for what tiles mostly reach. One of twice as many was 4 to 14 % slower.
-const WINDOW_BYTES: usize = 7 << 19;
+/// A window of so many bytes has room for what tiles mostly reach. One of twice as many was 4 to 9 % slower.
+const WINDOW_BYTES: usize = 4 << 20;
 /// Fewer rows than this would seldom hold what the samples of a tile reach.
 const WINDOW_ROWS: usize = 16;
 /// Operations that sampling one value costs, for an estimate.
@@ -267,8 +267,8 @@ impl<T: HasKernels> ForwardPlan<T> {
 
     /// Bytes for the states of the copies' parts.
     fn part_states(&self) -> usize {
-        let shared = self.image == Image::Copied && !self.image_per_worker;
-        if shared { MOST_PARTS * self.images_in_flight } else { 0 }
+        let has_states = !self.image_per_worker || self.window_rows > 0;
+        if self.image == Image::Copied && has_states { MOST_PARTS * self.images_in_flight } else { 0 }
     }
 
     fn map_workspace(&self) -> Result<WorkspaceMap> {

@@ -203,6 +203,16 @@ impl<T: HasKernels> Run<'_, T> {
         })
     }
 
+    /// Has a thread copy an image for itself: beside a window, only what that does not hold.
+    unsafe fn begin_copy(&self, slot: usize) -> Made {
+        if self.plan.window_rows == 0 {
+            return Made::Nothing;
+        }
+        // SAFETY: the workspace has room for the states, and nobody else uses them.
+        unsafe { self.parts(slot).reset(self.images.parts()) };
+        Made::Shared(self.parts(slot))
+    }
+
     /// The window of a worker, where the plan has any.
     fn window(&self, worker: usize) -> Option<Window<T::Compute>> {
         let (map, rows) = (&self.plan.scratch, self.plan.window_rows);
@@ -243,7 +253,7 @@ impl<T: HasKernels> Run<'_, T> {
             // SAFETY: one task runs as each worker, with the copy and the scratch of that worker.
             unsafe {
                 let mut state = Worker::new(self, worker);
-                let mut image = self.sampled(worker, n, worker, Made::Nothing);
+                let mut image = self.sampled(worker, n, worker, self.begin_copy(worker));
                 let strips = tiling.tiles(geometry).div_ceil(tiling.strip);
                 (0..strips).for_each(|strip| state.strip(n, strip, &mut image));
             }
