@@ -1,6 +1,7 @@
 //! How a forward problem is cut: tiles of positions, blocks of the sum, panels of output channels. Derived from problem
 //! and kernels alone, so that the order of every sum is.
 
+use super::arena::LINE;
 use super::sharing::Sharing;
 use crate::cpu::kernels::MAX_DEPTHWISE_TAPS;
 use crate::cpu::tile::Tile;
@@ -10,8 +11,13 @@ use std::iter::successors;
 /// Longest chain of additions before it is added into the next level (the contract's error bound rests on it).
 pub const MAX_CHAIN: usize = 256;
 /// Positions of a tile: enough for a packed weight panel, loaded once, to be used many times; few enough for the im2col
-/// tile and the accumulators to stay in the second-level cache.
+/// tile and the accumulators to stay in the second-level cache. With few output channels to a group they may be more.
 const TILE_POSITIONS: usize = 96;
+const MORE_POSITIONS: usize = 144;
+const FEW_OUTPUTS: i64 = 192;
+/// Part of the cost of all tiles that is added where they start within a cache line of offset, mask and y, which two tiles
+/// then touch.
+const UNALIGNED_COST: usize = 50;
 /// Channels that a depthwise tile takes at a time.
 const DEPTHWISE_CHANNELS: usize = 64;
 /// Accumulators of a tile take at most this much of a thread's workspace.
@@ -198,8 +204,12 @@ pub fn even_block(n: usize, limit: usize, granule: usize) -> usize {
 /// As many as pay, or fewer where the threads then get more equal shares.
 fn tile_positions(geometry: &Geometry, rows: usize, size: usize, sharing: &Sharing) -> usize {
     let all = geometry.positions() as usize;
-    let most = (TILE_POSITIONS * size_of::<f32>() / size).next_multiple_of(rows);
+    let most = if geometry.outputs_per_group() <= FEW_OUTPUTS { MORE_POSITIONS } else { TILE_POSITIONS };
+    let most = (most * size_of::<f32>() / size).next_multiple_of(rows);
     let even = |most: usize| all.div_ceil(all.div_ceil(most)).next_multiple_of(rows).min(most);
-    let cost = |&positions: &usize| sharing.cost(all, positions);
+    let cost = |&positions: &usize| {
+        let cost = sharing.cost(all, positions);
+        if (positions * size).is_multiple_of(LINE) { cost } else { cost + cost / UNALIGNED_COST }
+    };
     (2..=most / rows).rev().map(|blocks| even(blocks * rows)).min_by_key(cost).unwrap_or(most)
 }
