@@ -209,6 +209,8 @@ fn odd_channels() {
 fn depthwise() {
     let case = Case { n: 1, c: 70, groups: 70, o: 70, ..Case::default() };
     named("depthwise", case.clone());
+    let one_place = Case { h: 17, w: 13, offsets: Offsets::OnePlace, ..case.clone() };
+    named("depthwise, one place", Case { n: 2, c: 6, groups: 6, o: 6, ..one_place });
     let h = if is_reduced() { 3 } else { case.h };
     named("depthwise, a deformable group a channel", Case { deformable_groups: 70, o: 140, h, ..case });
 }

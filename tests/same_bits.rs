@@ -35,6 +35,7 @@ fn cases() -> Vec<Case> {
         Case { n: 1, c: 530, h: 6, w: 8, o: 50, ..Case::default() },
         Case { groups: 2, layouts: Layouts::channels_last(), ..many_tiles.clone() },
         Case { c: 48, o: 48, groups: 48, deformable_groups: 2, ..many_tiles.clone() },
+        Case { n: 1, c: 70, o: 70, groups: 70, offsets: Offsets::OnePlace, ..many_tiles.clone() },
         Case { layouts: odd_layouts, ..many_tiles.clone() },
         Case { numbers: Numbers::NonFinite, offsets: Offsets::Mixed, ..many_tiles.clone() },
         many_tiles.clone().of(Dtype::F64),

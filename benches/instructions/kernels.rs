@@ -21,7 +21,7 @@ macro_rules! kernels {
 
 kernels! {
     OF_EACH_TYPE: coordinates store_planes store_pixels offset_gradients;
-    OF_COMPUTED_TYPES: sample multiply multiply_transposed corner_gradients depthwise scale column_dots;
+    OF_COMPUTED_TYPES: sample multiply multiply_transposed corner_gradients depthwise depthwise_gradients;
     CONVERSIONS: widen narrow planes_to_pixels pixels_to_planes;
 }
 

@@ -64,8 +64,7 @@ kernels! {
         multiply_transposed: products::multiply_transposed;
         corner_gradients: sampling::corner_gradients;
         depthwise: sampling::depthwise;
-        scale: products::scale;
-        column_dots: products::column_dots;
+        depthwise_gradients: sampling::depthwise_gradients;
     }
 }
 

@@ -1,4 +1,4 @@
-//! The micro-kernel, and what stands for it where groups have one channel.
+//! The micro-kernel.
 
 use crate::job::{DEPTH, Job, Memory, POSITIONS, ROW_PADDING, Value, sizes};
 use deformconv::cpu::kernels::*;
@@ -36,43 +36,4 @@ fn product<T: Value>(kernel: unsafe fn(&MultiplyArgs<T>), [rows, columns]: [usiz
     // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
     let call = move || unsafe { kernel(&args) };
     Job::new(format!("{rows} x {columns} x {DEPTH}"), [products, 2 * products], memory, call)
-}
-
-pub fn scale<T: Value>(row: &'static Kernels<T>) -> Vec<Job> {
-    sizes(&[POSITIONS], |rows| {
-        let mut memory = Memory::new();
-        let columns = row.columns;
-        let args = ScaleArgs {
-            rows,
-            left: memory.values(rows * (columns + ROW_PADDING)),
-            left_stride: columns + ROW_PADDING,
-            scale: memory.values(columns),
-            acc: memory.zeros(rows * columns),
-            acc_stride: columns,
-            accumulate: true,
-        };
-        // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
-        let call = move || unsafe { (row.scale)(&args) };
-        Job::new(format!("{rows} x {columns}"), [rows * columns, 2 * rows * columns], memory, call)
-    })
-}
-
-pub fn column_dots<T: Value>(row: &'static Kernels<T>) -> Vec<Job> {
-    sizes(&[POSITIONS], |rows| {
-        let mut memory = Memory::new();
-        let columns = row.columns;
-        let stride = columns + ROW_PADDING;
-        let args = ColumnDotsArgs {
-            rows,
-            left: memory.values(rows * stride),
-            left_stride: stride,
-            right: memory.values(rows * stride),
-            right_stride: stride,
-            acc: memory.zeros(columns),
-            accumulate: true,
-        };
-        // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
-        let call = move || unsafe { (row.column_dots)(&args) };
-        Job::new(format!("{rows} x {columns}"), [rows * columns, 2 * rows * columns], memory, call)
-    })
 }

@@ -136,6 +136,40 @@ pub fn corner_gradients<T: Value>(row: &'static Kernels<T>) -> Vec<Job> {
     })
 }
 
+/// The dot products, grad_x and grad_weight.
+pub fn depthwise_gradients<T: Value>(row: &'static Kernels<T>) -> Vec<Job> {
+    sizes(&[64, 32], |channels| {
+        let mut memory = Memory::new();
+        let corners = [corners(row, &mut memory); TAPS];
+        let mut args = DepthwiseGradientsArgs {
+            positions: POSITIONS,
+            channels,
+            corners: null(),
+            taps: TAPS,
+            grad_y: memory.values(POSITIONS * (channels + ROW_PADDING)),
+            grad_y_stride: channels + ROW_PADDING,
+            weight: memory.values(TAPS * channels),
+            weight_stride: channels,
+            image: memory.values(SIDE * SIDE * channels),
+            pixel_stride: channels,
+            dots: memory.zeros(TAPS * 4 * STRIDE),
+            dots_stride: 4 * STRIDE,
+            grad_image: memory.zeros(SIDE * SIDE * channels),
+            grad_pixel_stride: channels,
+            outside: memory.zeros(channels),
+            grad_weight: memory.zeros(TAPS * channels),
+            grad_weight_stride: channels,
+            accumulate: true,
+        };
+        let call = move || {
+            args.corners = corners.as_ptr();
+            // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
+            unsafe { (row.depthwise_gradients)(&args) }
+        };
+        of_corners([TAPS * channels, 3], memory, call)
+    })
+}
+
 /// A job that multiplies and adds so many times for each corner, position and channel.
 fn of_corners([channels, products]: [usize; 2], memory: Memory, call: impl FnMut() + 'static) -> Job {
     let elements = POSITIONS * channels;

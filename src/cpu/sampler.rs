@@ -174,7 +174,7 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
         for (deformable_group, first, channels) in self.deformable_segments(columns) {
             // SAFETY: the channels are in the image, and so is what of them lies in one panel.
             unsafe {
-                let corners = self.corners_of_taps(image, deformable_group, columns);
+                let corners = self.corners_of_taps(deformable_group, columns, |reach| image.reach(reach));
                 let (mut first, end) = (first, first + channels);
                 while first < end {
                     let (panel, column) =
@@ -201,21 +201,23 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
         }
     }
 
-    /// The corners of all taps of a block, for a deformable group.
-    unsafe fn corners_of_taps(
+    /// The corners of all taps of a block, for a deformable group; `of_tap` is called for each, with how far they reach.
+    ///
+    /// # Safety
+    ///
+    /// Deformable group and taps exist, at most MAX_DEPTHWISE_TAPS of which corners are remembered.
+    pub unsafe fn corners_of_taps(
         &mut self,
-        image: &mut Sampled<'_, T>,
         deformable_group: usize,
         columns: &Columns,
+        mut of_tap: impl FnMut(&Reach<T::Compute>),
     ) -> [Corners<T::Compute>; MAX_DEPTHWISE_TAPS] {
         std::array::from_fn(|t| {
             let tap = columns.first_tap + t.min(columns.taps - 1);
-            // SAFETY: tap and deformable group exist.
-            unsafe {
-                let (corners, reach) = self.reaching_corners(deformable_group, tap);
-                image.reach(reach);
-                corners
-            }
+            // SAFETY: the caller's promise.
+            let (corners, reach) = unsafe { self.reaching_corners(deformable_group, tap) };
+            of_tap(reach);
+            corners
         })
     }
 

@@ -6,7 +6,7 @@ use super::band::{Band, BandPart};
 use super::cuts::{ChannelCut, WeightCut};
 use super::maps::{Image, SamplerMap, image_size};
 use crate::cpu::element::MAX_SAMPLE_CHANNELS;
-use crate::cpu::kernels::{HasKernels, Kernels};
+use crate::cpu::kernels::{HasKernels, Kernels, MAX_DEPTHWISE_TAPS};
 use crate::error::Result;
 use crate::plan::tiling::MAX_CHAIN;
 use crate::problem::Problem;
@@ -155,8 +155,7 @@ impl<T: HasKernels> BackwardPlan<T> {
     }
 
     pub fn gcol_stride(&self) -> usize {
-        // Depthwise, whole panels are written for each tap.
-        (self.channels.panels() + 1) * self.kernels.columns + ROW_PADDING
+        self.channels.panels() * self.kernels.columns + ROW_PADDING
     }
 
     pub fn col_stride(&self) -> usize {
@@ -165,7 +164,17 @@ impl<T: HasKernels> BackwardPlan<T> {
 
     /// Depthwise: row distance of a tile of grad_y, positions outside.
     pub fn grad_y_stride(&self) -> usize {
-        self.output_block.next_multiple_of(self.kernels.columns) + ROW_PADDING
+        self.channels.block + ROW_PADDING
+    }
+
+    /// Elements of the dot products of the taps that are worked on together.
+    pub fn dots_len(&self) -> usize {
+        4 * self.scratch.sampler.stride * self.taps_together()
+    }
+
+    /// Taps whose corners are needed at a time.
+    fn taps_together(&self) -> usize {
+        if self.depthwise { self.channels.taps.min(MAX_DEPTHWISE_TAPS) } else { 1 }
     }
 
     /// Pixels of an image.
@@ -185,12 +194,11 @@ impl<T: HasKernels> BackwardPlan<T> {
 
     /// Elements of the packed weights.
     pub fn packed_len(&self) -> usize {
-        if self.depthwise { self.channels.taps.saturating_mul(self.packed_tap()) } else { self.channels.packed_len() }
-    }
-
-    /// Depthwise: elements of the packed weights of a tap, with room for a whole panel from any channel on.
-    pub fn packed_tap(&self) -> usize {
-        (self.problem.geometry.c as usize + self.kernels.columns).next_multiple_of(ROW_PADDING)
+        if self.depthwise {
+            self.channels.taps.saturating_mul(self.problem.geometry.c as usize)
+        } else {
+            self.channels.packed_len()
+        }
     }
 
     /// Tiles of an image.
@@ -243,7 +251,7 @@ impl<T: HasKernels> BackwardPlan<T> {
         match self.packing {
             Packing::All => 0,
             Packing::Unit => self.unit_packed_len(),
-            Packing::Outputs if self.depthwise => cut.panels() * width,
+            Packing::Outputs if self.depthwise => self.taps_together() * cut.block,
             Packing::Outputs => cut.panels() * width * cut.outputs.min(MAX_CHAIN),
         }
     }
@@ -251,20 +259,26 @@ impl<T: HasKernels> BackwardPlan<T> {
     fn map_scratch(&self) -> Result<ScratchMap> {
         let positions = self.positions.max(self.weight.depth);
         let mut arena = Arena::default();
-        let sampler = SamplerMap::new::<T::Compute>(&mut arena, positions, self.channels.coordinate_slots(), true)?;
-        let grad_y = if self.depthwise {
-            (self.positions * self.grad_y_stride()).max(self.weight.depth * self.col_stride())
+        let slots = self.channels.coordinate_slots().max(self.taps_together());
+        let sampler = SamplerMap::new::<T::Compute>(&mut arena, positions, slots, true)?;
+        // Depthwise there is no tile of the column gradient, nor of samples.
+        let [grad_y, gcol, col] = if self.depthwise {
+            [positions * self.grad_y_stride(), 0, 0]
         } else {
-            tile_len(self.positions, self.output_block).max(tile_len(self.weight.depth, self.weight.rows))
+            [
+                tile_len(self.positions, self.output_block).max(tile_len(self.weight.depth, self.weight.rows)),
+                self.positions * self.gcol_stride(),
+                self.weight.depth * self.col_stride(),
+            ]
         };
         Ok(ScratchMap {
             sampler,
             grad_y: arena.take::<T::Compute>(grad_y)?,
-            gcol: arena.take::<T::Compute>(self.positions * self.gcol_stride())?,
-            dots: arena.take::<T::Compute>(4 * sampler.stride)?,
+            gcol: arena.take::<T::Compute>(gcol)?,
+            dots: arena.take::<T::Compute>(4 * sampler.stride * self.taps_together())?,
             offset_gradients: arena.take::<T::Compute>(3 * sampler.stride)?,
             outside: arena.take::<T::Compute>(MAX_SAMPLE_CHANNELS)?,
-            col: arena.take::<T::Compute>(self.weight.depth * self.col_stride())?,
+            col: arena.take::<T::Compute>(col)?,
             packed: arena.take::<T::Compute>(self.thread_packed_len())?,
             size: arena.size(),
         })

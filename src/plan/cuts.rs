@@ -328,18 +328,13 @@ impl WeightCut {
         WeightUnit { group, row_block, tap_block, channel_block }
     }
 
-    /// Columns of a unit, rounded up to whole panels; depthwise, those of each tap.
+    /// Columns of a unit, rounded up to whole panels, but not depthwise.
     pub fn padded_width(&self) -> usize {
         if self.depthwise {
-            self.taps * self.tap_width()
+            self.taps * self.channels
         } else {
             (self.taps * self.channels).next_multiple_of(self.columns)
         }
-    }
-
-    /// Columns from tap to tap, depthwise.
-    pub fn tap_width(&self) -> usize {
-        self.channels.next_multiple_of(self.columns)
     }
 
     /// Elements of the accumulators of a unit.

@@ -2,9 +2,11 @@
 
 use super::Trial;
 use super::forward::CornerArrays;
+use super::guarded::Place;
 use super::operand::Operand;
 use super::values::{Value, magnitude};
 use deformconv::cpu::kernels::*;
+use std::ptr::null_mut;
 
 /// Values [rows][columns of all panels] in panels of some columns, one behind the other.
 struct Panels {
@@ -83,77 +85,109 @@ pub fn depthwise<T: Value>(trial: &mut Trial<T>) {
     got.assert_close(&expected, &magnitudes, 5 * taps + 1, "acc");
 }
 
-pub fn scale<T: Value>(trial: &mut Trial<T>) {
-    let (rows, place, columns) = (trial.positions(), trial.place, trial.kernels.columns);
-    let finite = !trial.number.is_multiple_of(4);
-    let accumulate = trial.random.one_in(2);
-    let (left_stride, acc_stride) = (trial.stride(columns), trial.stride(columns));
-    let left = Operand::new([rows, columns], left_stride, place).filled(|_, _| trial.random.number(finite));
-    let behind = trial.random.below(size_of::<T>());
-    let scale = Operand::unaligned([1, columns], columns, place, behind).filled(|_, _| trial.random.number(finite));
-    let acc = Operand::new([rows, columns], acc_stride, place);
-    let acc = if accumulate { acc.filled(|_, _| trial.random.number(finite)) } else { acc };
-
-    let run = |kernels: &Kernels<T>, left: &Operand<T>, scale: &Operand<T>, acc: &Operand<T>, first: usize| {
-        // SAFETY: the processor has the instruction set, and the operands have a panel of columns from the first on.
-        unsafe {
-            (kernels.scale)(&ScaleArgs {
-                rows,
-                left: left.pointer().add(first),
-                left_stride: left.stride,
-                scale: scale.pointer().add(first),
-                acc: acc.pointer().add(first),
-                acc_stride: acc.stride,
-                accumulate,
-            });
-        }
-    };
-    let scalar = |change: fn(T) -> T| {
-        let widened = |operand: &Operand<T>| operand.widened(trial.scalar_columns(), T::ZERO, place, change);
-        let (left, scale, acc) = (widened(&left), widened(&scale), widened(&acc));
-        for first in (0..trial.scalar_columns()).step_by(trial.scalar.columns) {
-            run(trial.scalar, &left, &scale, &acc, first);
-        }
-        acc
-    };
-    let (expected, magnitudes) = (scalar(|value| value), scalar(magnitude));
-    run(trial.kernels, &left, &scale, &acc, 0);
-    acc.assert_close(&expected, &magnitudes, 2, "acc");
+/// What the gradients of a tile follow from.
+struct Tile<T: Value> {
+    place: Place,
+    positions: usize,
+    corners: Vec<CornerArrays<T>>,
+    grad_y: Operand<T>,
+    weight: Operand<T>,
+    image: Operand<T>,
+    /// What is in grad_x and in grad_weight before.
+    held: [Operand<T>; 2],
+    accumulate: bool,
 }
 
-pub fn column_dots<T: Value>(trial: &mut Trial<T>) {
-    let (rows, place, columns) = (trial.positions(), trial.place, trial.kernels.columns);
-    let finite = !trial.number.is_multiple_of(4);
-    let accumulate = trial.random.one_in(2);
-    let (left_stride, right_stride) = (trial.stride(columns), trial.stride(columns));
-    let left = Operand::new([rows, columns], left_stride, place).filled(|_, _| trial.random.number(finite));
-    let right = Operand::new([rows, columns], right_stride, place).filled(|_, _| trial.random.number(finite));
-    let acc = Operand::new([1, columns], columns, place);
-    let acc = if accumulate { acc.filled(|_, _| trial.random.number(finite)) } else { acc };
+impl<T: Value> Tile<T> {
+    fn random(trial: &mut Trial<T>) -> Self {
+        let (positions, place) = (trial.positions(), trial.place);
+        let channels = trial.channels().min(MAX_DEPTHWISE_CHANNELS);
+        let (taps, pixels) = (1 + trial.random.below(MAX_DEPTHWISE_TAPS), 1 + trial.random.below(12));
+        let finite = !trial.number.is_multiple_of(4);
+        let corners = (0..taps).map(|_| CornerArrays::random(trial, positions, pixels, finite)).collect();
+        let rows = [positions, taps, pixels, pixels, taps].map(|rows| (rows, trial.stride(channels)));
+        let behind = [0, trial.random.below(size_of::<T>()), 0, 0, 0];
+        let mut operand = |k: usize| {
+            let operand = Operand::unaligned([rows[k].0, channels], rows[k].1, place, behind[k]);
+            operand.filled(|_, _| trial.random.number(finite))
+        };
+        let [grad_y, weight, image, grad_image, grad_weight] = [0, 1, 2, 3, 4].map(&mut operand);
+        let accumulate = trial.random.one_in(2);
+        Self { place, positions, corners, grad_y, weight, image, held: [grad_image, grad_weight], accumulate }
+    }
 
-    let run = |kernels: &Kernels<T>, left: &Operand<T>, right: &Operand<T>, acc: &Operand<T>, first: usize| {
-        // SAFETY: the processor has the instruction set, and the operands have a panel of columns from the first on.
+    fn magnitudes(&self, trial: &Trial<T>) -> Self {
+        let of = |operand: &Operand<T>| operand.map(self.place, magnitude);
+        Self {
+            corners: self.corners.iter().map(|corners| corners.magnitudes(trial)).collect(),
+            grad_y: of(&self.grad_y),
+            weight: of(&self.weight),
+            image: of(&self.image),
+            held: self.held.each_ref().map(of),
+            ..*self
+        }
+    }
+
+    /// The dot products, where a corner is inside, grad_x and grad_weight, as far as they are wanted.
+    fn run(&self, kernels: &Kernels<T>, wants: [bool; 3]) -> [Operand<T>; 3] {
+        let (place, channels, taps) = (self.place, self.grad_y.columns, self.corners.len());
+        let corners: Vec<_> = self.corners.iter().map(CornerArrays::arguments).collect();
+        let dots = Operand::new([taps, 4 * self.positions], 4 * self.positions + 3, place);
+        let [grad_image, grad_weight] = self.held.each_ref().map(|held| held.map(place, |value| value));
+        let outside = Operand::new([1, channels], channels, place).filled(|_, _| T::from_f64(1.0));
+        let wanted = |wanted: bool, operand: &Operand<T>| if wanted { operand.pointer() } else { null_mut() };
+        // SAFETY: the processor has the instruction set, and the operands are what the arguments say.
         unsafe {
-            (kernels.column_dots)(&ColumnDotsArgs {
-                rows,
-                left: left.pointer().add(first),
-                left_stride: left.stride,
-                right: right.pointer().add(first),
-                right_stride: right.stride,
-                acc: acc.pointer().add(first),
-                accumulate,
+            (kernels.depthwise_gradients)(&DepthwiseGradientsArgs {
+                positions: self.positions,
+                channels,
+                corners: corners.as_ptr(),
+                taps,
+                grad_y: self.grad_y.pointer(),
+                grad_y_stride: self.grad_y.stride,
+                weight: wanted(wants[0] || wants[1], &self.weight),
+                weight_stride: self.weight.stride,
+                image: wanted(wants[0] || wants[2], &self.image),
+                pixel_stride: self.image.stride,
+                dots: wanted(wants[0], &dots),
+                dots_stride: dots.stride,
+                grad_image: wanted(wants[1], &grad_image),
+                grad_pixel_stride: grad_image.stride,
+                outside: wanted(wants[1], &outside),
+                grad_weight: wanted(wants[2], &grad_weight),
+                grad_weight_stride: grad_weight.stride,
+                accumulate: self.accumulate,
             });
         }
-    };
-    let scalar = |change: fn(T) -> T| {
-        let widened = |operand: &Operand<T>| operand.widened(trial.scalar_columns(), T::ZERO, place, change);
-        let (left, right, acc) = (widened(&left), widened(&right), widened(&acc));
-        for first in (0..trial.scalar_columns()).step_by(trial.scalar.columns) {
-            run(trial.scalar, &left, &right, &acc, first);
+        dots.assert_gaps("dots");
+        outside.assert_gaps("outside");
+        let is_inside = |tap: usize, at: usize| self.corners[tap].index.get(at % 4, at / 4) >= 0;
+        let inside = Operand::new([taps, dots.columns], dots.columns, place);
+        let inside = inside.filled(|tap, at| if wants[0] && is_inside(tap, at) { dots.get(tap, at) } else { T::ZERO });
+        [inside, grad_image, grad_weight]
+    }
+}
+
+pub fn depthwise_gradients<T: Value>(trial: &mut Trial<T>) {
+    let tile = Tile::random(trial);
+    let (channels, taps) = (tile.grad_y.columns, tile.corners.len());
+    let all = tile.run(trial.kernels, [true; 3]);
+    let expected = tile.run(trial.scalar, [true; 3]);
+    let magnitudes = tile.magnitudes(trial).run(trial.scalar, [true; 3]);
+    let names = ["dots", "grad_image", "grad_weight"];
+    let terms = [2 * channels, 8 * taps * tile.positions + 1, 5 * tile.positions + 1];
+    for k in 0..3 {
+        all[k].assert_close(&expected[k], &magnitudes[k], terms[k], names[k]);
+    }
+    for set in 0..7 {
+        let wants = [0, 1, 2].map(|k| set >> k & 1 == 1);
+        for (k, some) in tile.run(trial.kernels, wants).iter().enumerate() {
+            let what = format!("{} where {wants:?} are wanted", names[k]);
+            match k {
+                _ if wants[k] => some.assert_same(|row, column| all[k].get(row, column), some.columns, &what),
+                0 => some.assert_same(|_, _| T::ZERO, some.columns, &what),
+                _ => some.assert_same(|row, column| tile.held[k - 1].get(row, column), channels, &what),
+            }
         }
-        acc
-    };
-    let (expected, magnitudes) = (scalar(|value| value), scalar(magnitude));
-    run(trial.kernels, &left, &right, &acc, 0);
-    acc.assert_close(&expected, &magnitudes, rows + 1, "acc");
+    }
 }

@@ -114,8 +114,7 @@ against_scalar! {
     corner_gradients: backward::corner_gradients, f32 f64;
     offset_gradients: backward::offset_gradients, f32 f64 f16 bf16;
     depthwise: depthwise::depthwise, f32 f64;
-    scale: depthwise::scale, f32 f64;
-    column_dots: depthwise::column_dots, f32 f64;
+    depthwise_gradients: depthwise::depthwise_gradients, f32 f64;
 }
 
 #[test]

@@ -39,18 +39,18 @@ impl<T: HasKernels> Run<'_, T> {
 }
 
 /// One thread's part of one image.
-struct Worker<'a, T: HasKernels> {
-    run: &'a Run<'a, T>,
-    sampler: Sampler<'a, T>,
-    n: usize,
-    slot: usize,
-    grad_y: *mut T::Compute,
+pub(super) struct Worker<'a, T: HasKernels> {
+    pub run: &'a Run<'a, T>,
+    pub sampler: Sampler<'a, T>,
+    pub n: usize,
+    pub slot: usize,
+    pub grad_y: *mut T::Compute,
     gcol: *mut T::Compute,
-    dots: *mut T::Compute,
+    pub dots: *mut T::Compute,
     /// A tile's gradients of offset and mask for one tap.
     offset_gradients: *mut T::Compute,
-    outside: *mut T::Compute,
-    weights: UnitWeights<'a, T>,
+    pub outside: *mut T::Compute,
+    pub weights: UnitWeights<'a, T>,
 }
 
 impl<'a, T: HasKernels> Worker<'a, T> {
@@ -61,11 +61,8 @@ impl<'a, T: HasKernels> Worker<'a, T> {
             let scratch = run.scratch(worker);
             let sampler = Sampler::new(run.sampler_input(), &map.sampler, scratch);
             // Kernels work in whole vectors: what is beyond the last position must be a value, whichever.
-            clear(scratch.add(map.dots).cast::<T::Compute>(), 4 * map.sampler.stride);
+            clear(scratch.add(map.dots).cast::<T::Compute>(), run.plan.dots_len());
             clear(scratch.add(map.outside).cast::<T::Compute>(), MAX_SAMPLE_CHANNELS);
-            if run.plan.depthwise {
-                clear(scratch.add(map.grad_y).cast::<T::Compute>(), run.plan.positions * run.plan.grad_y_stride());
-            }
             Self {
                 run,
                 sampler,
@@ -133,28 +130,6 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         Matrix { data: self.gcol, stride: self.run.plan.gcol_stride() as isize }
     }
 
-    /// Depthwise: a segment's channels for the taps of a band, one after the other, so that the column gradient of each
-    /// stays in the first-level cache.
-    unsafe fn depthwise(&mut self, unit: usize, tile: Tile, segment: &Segment, part: &BandPart) {
-        let (run, plan) = (self.run, self.run.plan);
-        let to = Matrix { data: self.grad_y, stride: plan.grad_y_stride() as isize };
-        // SAFETY: channels of grad_y, taps of the band.
-        unsafe {
-            let grad_y = run.copy_grad_y_pixels(tile, segment.first_channel, segment.channels, to);
-            let (taps, first) = (part.first_tap..part.first_tap + part.taps, segment.first_channel);
-            for tap in taps.clone() {
-                if tap + 1 < taps.end {
-                    self.ask_for(tile, plan.channels.deformable_group_of(first), tap + 1);
-                }
-                self.scale(tile, segment, tap);
-                self.corners(unit, tile, &segment.columns(tap, 1), part);
-                if run.sweeps() {
-                    run.add_tap(&run.weight_unit(segment.number), tap, tile, &grad_y, self.samples());
-                }
-            }
-        }
-    }
-
     /// gcol[positions][taps * channels] = grad_y[positions][outputs] * weight[outputs][taps * channels]. Gives grad_y of the
     /// last block of outputs.
     unsafe fn multiply(&mut self, tile: Tile, segment: &Segment, first_tap: usize, taps: usize) -> GradY<T::Compute> {
@@ -192,27 +167,6 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         grad_y
     }
 
-    /// Depthwise: gcol[positions][channels] = grad_y[positions][channels] * weight[channels] of a tap.
-    unsafe fn scale(&mut self, tile: Tile, segment: &Segment, tap: usize) {
-        let plan = self.run.plan;
-        // SAFETY: channels of grad_y and of the packed weights. What whole panels write behind the last channel lies in the
-        // padding.
-        unsafe {
-            let packed = self.weights.tap(segment, tap);
-            for column in (0..segment.channels).step_by(plan.kernels.columns) {
-                (plan.kernels.scale)(&ScaleArgs {
-                    rows: tile.positions,
-                    left: self.grad_y.add(column),
-                    left_stride: plan.grad_y_stride(),
-                    scale: packed.add(column),
-                    acc: self.gcol.add(column),
-                    acc_stride: plan.gcol_stride(),
-                    accumulate: false,
-                });
-            }
-        }
-    }
-
     /// What the column gradient of some taps and channels adds to grad_x and to the gradients of offset and mask.
     unsafe fn corners(&mut self, unit: usize, tile: Tile, columns: &Columns, part: &BandPart) {
         let plan = self.run.plan;
@@ -230,7 +184,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                 let gcol = self.gcol.add(t * columns.channels + first_channel - columns.first_channel);
                 self.scatter(tile, together, &self.corner_gradients(together, corners, gcol, tile.positions));
                 if self.run.tensors.wants_partial() {
-                    self.offset_gradients(together, tap, tile, &corners, part);
+                    self.offset_gradients(together, tap, tile, (&corners, self.dots), part);
                 }
             }
         }
@@ -295,12 +249,12 @@ impl<'a, T: HasKernels> Worker<'a, T> {
     }
 
     /// Partial sums of the gradients of offset and mask, from the dot products.
-    unsafe fn offset_gradients(
+    pub(super) unsafe fn offset_gradients(
         &mut self,
         together: Together,
         tap: usize,
         tile: Tile,
-        corners: &Corners<T::Compute>,
+        (corners, dots): (&Corners<T::Compute>, *const T::Compute),
         part: &BandPart,
     ) {
         let (run, plan) = (self.run, self.run.plan);
@@ -316,7 +270,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
             (plan.kernels.offset_gradients)(&OffsetGradientsArgs {
                 positions: tile.positions,
                 corners: *corners,
-                dots: self.dots,
+                dots,
                 mask: self.sampler.mask(deformable_group, tap),
                 to,
                 to_stride,

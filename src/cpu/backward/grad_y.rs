@@ -2,6 +2,7 @@
 //! its left operand either way.
 
 use super::super::kernels::{CopyArgs, HasKernels, Kernels, Matrix, MultiplyArgs};
+use super::super::sampler::Columns;
 use super::super::tile::Tile;
 use super::Run;
 use super::outputs::at;
@@ -74,29 +75,23 @@ impl<T: HasKernels> Run<'_, T> {
         GradY { data: to, stride, planes }
     }
 
-    /// Copies output channels `first..first + outputs` of a tile, positions outside.
+    /// Depthwise: copies the channels of some columns, a row for each position.
     ///
     /// # Safety
     ///
-    /// Tile and output channels exist, and `to` has room for them.
-    pub(super) unsafe fn copy_grad_y_pixels(
-        &self,
-        tile: Tile,
-        first: usize,
-        outputs: usize,
-        to: Matrix<*mut T::Compute>,
-    ) -> GradY<T::Compute> {
-        let tensor = &self.plan.problem.grad_y;
+    /// Tile and channels exist, and `to` has room for them.
+    pub(super) unsafe fn copy_grad_y_pixels(&self, tile: Tile, columns: &Columns, to: *mut T::Compute) {
+        let Columns { first_channel: first, channels, .. } = *columns;
+        let to = Matrix { data: to, stride: self.plan.grad_y_stride() as isize };
         // SAFETY: the caller's promise.
         unsafe {
-            if is_planes(tensor) {
+            if is_planes(&self.plan.problem.grad_y) {
                 let from = self.planes(tile, first);
-                (self.plan.kernels.planes_to_pixels)(&CopyArgs { rows: outputs, columns: tile.positions, from, to });
+                (self.plan.kernels.planes_to_pixels)(&CopyArgs { rows: channels, columns: tile.positions, from, to });
             } else {
-                self.copy_pixels(tile, first, outputs, to);
+                self.copy_pixels(tile, first, channels, to);
             }
         }
-        GradY { data: to.data, stride: to.stride as usize, planes: false }
     }
 
     /// The tile's positions in the planes of output channels, from the first one on.

@@ -11,6 +11,7 @@
 mod ahead;
 mod bias;
 mod columns;
+mod depthwise;
 mod grad_x;
 mod grad_y;
 mod hits;

@@ -5,7 +5,8 @@
 //! as well, an output block's.
 
 use super::super::element::Compute;
-use super::super::kernels::HasKernels;
+use super::super::kernels::{HasKernels, Matrix};
+use super::super::sampler::Columns;
 use super::super::share::share;
 use crate::error::Result;
 use crate::exec::Team;
@@ -43,9 +44,10 @@ pub unsafe fn pack<T: HasKernels>(
 ) -> Result<()> {
     let (job, cut) = (Pack { plan, weight, to }, &plan.channels);
     if plan.depthwise {
+        let channels = plan.problem.geometry.c as usize;
         return share(team, plan.workers, cut.taps, &|_, tap| {
             // SAFETY: each unit is a tap of its own.
-            unsafe { job.tap(tap, 0..plan.packed_tap(), job.to.add(tap * plan.packed_tap())) };
+            unsafe { job.tap(tap, 0..channels, job.to.add(tap * channels)) };
         });
     }
     share(team, plan.workers, cut.units() * cut.tap_blocks(), &|_, unit| {
@@ -58,7 +60,7 @@ pub unsafe fn pack<T: HasKernels>(
 }
 
 impl<T: HasKernels> Pack<'_, T> {
-    /// Depthwise: some channels of a tap, zeros behind the last channel.
+    /// Depthwise: some channels of a tap.
     unsafe fn tap(&self, tap: usize, channels: Range<usize>, to: *mut T::Compute) {
         let g = &self.plan.problem.geometry;
         let [so, _, si, sj, _] = self.plan.problem.weight.strides.map(|stride| stride as isize);
@@ -66,12 +68,8 @@ impl<T: HasKernels> Pack<'_, T> {
         for (place, channel) in channels.enumerate() {
             // SAFETY: an element of the weights and of the packed ones.
             unsafe {
-                let value = if (channel as i64) < g.o {
-                    (*self.weight.offset(channel as isize * so + i * si + j * sj)).to_compute()
-                } else {
-                    T::Compute::ZERO
-                };
-                to.add(place).write_unaligned(value);
+                let value = *self.weight.offset(channel as isize * so + i * si + j * sj);
+                to.add(place).write_unaligned(value.to_compute());
             }
         }
     }
@@ -199,21 +197,22 @@ impl<'a, T: HasKernels> UnitWeights<'a, T> {
         }
     }
 
-    /// Depthwise: the weights of a tap from a segment's first channel on, whole panels. Valid until the next call.
+    /// Depthwise: a row of channels for each tap of some columns. Valid until the next call.
     ///
     /// # Safety
     ///
-    /// Segment and tap exist.
-    pub unsafe fn tap(&self, segment: &Segment, tap: usize) -> *const T::Compute {
-        let plan = self.pack.plan;
-        // SAFETY: the caller's promise; the scratch has room for a segment's channels.
+    /// The columns exist, at most as many as the kernel takes.
+    pub unsafe fn taps(&self, columns: &Columns) -> Matrix<*const T::Compute> {
+        let (Columns { first_tap, taps, first_channel, channels }, all) = (*columns, self.pack.plan.problem.geometry.c);
+        // SAFETY: the caller's promise; the scratch has room for the columns.
         unsafe {
             if !self.all.is_null() {
-                return self.all.add(tap * plan.packed_tap() + segment.first_channel);
+                return Matrix { data: self.all.add(first_tap * all as usize + first_channel), stride: all as isize };
             }
-            let end = segment.first_channel + segment.channels.next_multiple_of(plan.kernels.columns);
-            self.pack.tap(tap, segment.first_channel..end, self.pack.to);
-            self.pack.to
+            for t in 0..taps {
+                self.pack.tap(first_tap + t, first_channel..first_channel + channels, self.pack.to.add(t * channels));
+            }
+            Matrix { data: self.pack.to, stride: channels as isize }
         }
     }
 }

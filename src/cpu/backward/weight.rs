@@ -23,7 +23,7 @@ pub(super) struct WeightUnit {
     number: usize,
     first_output: usize,
     rows: usize,
-    columns: Columns,
+    pub columns: Columns,
 }
 
 impl<T: HasKernels> Run<'_, T> {
@@ -88,7 +88,7 @@ impl<T: HasKernels> Run<'_, T> {
         let (g, cut, tensor) = (&self.plan.problem.geometry, &self.plan.weight, &self.plan.problem.grad_weight);
         let per_group = g.channels_per_group() as usize;
         let Columns { first_channel, channels, .. } = unit.columns;
-        let tap_width = if self.plan.depthwise { cut.tap_width() } else { channels };
+        let tap_width = if self.plan.depthwise { cut.channels } else { channels };
         for r in 0..unit.rows {
             // SAFETY: elements of the accumulators and of the gradient; without images there are no accumulators.
             unsafe {
@@ -144,10 +144,10 @@ impl<T: HasKernels> Run<'_, T> {
 }
 
 /// One thread's part of grad_weight.
-struct Worker<'a, T: HasKernels> {
-    run: &'a Run<'a, T>,
-    sampler: Sampler<'a, T>,
-    grad_y: *mut T::Compute,
+pub(super) struct Worker<'a, T: HasKernels> {
+    pub run: &'a Run<'a, T>,
+    pub sampler: Sampler<'a, T>,
+    pub grad_y: *mut T::Compute,
     col: *mut T::Compute,
 }
 
@@ -159,9 +159,8 @@ impl<'a, T: HasKernels> Worker<'a, T> {
             let scratch = run.scratch(worker);
             let col = scratch.add(map.col).cast();
             // The micro-kernel reads whole panels: what is beyond the last column must be a value, whichever.
-            clear::<T::Compute>(col, plan.weight.depth * plan.col_stride());
-            if plan.depthwise {
-                clear::<T::Compute>(scratch.add(map.grad_y).cast(), plan.weight.depth * plan.col_stride());
+            if !plan.depthwise {
+                clear::<T::Compute>(col, plan.weight.depth * plan.col_stride());
             }
             let sampler = Sampler::new(run.sampler_input(), &map.sampler, scratch);
             Self { run, sampler, grad_y: scratch.add(map.grad_y).cast(), col }
@@ -179,22 +178,15 @@ impl<'a, T: HasKernels> Worker<'a, T> {
             // SAFETY: the tile exists; `slot` holds the image's copy.
             unsafe {
                 self.sampler.place(tile);
+                if plan.depthwise {
+                    self.depthwise(unit, tile, slot);
+                    continue;
+                }
                 let mut image = run.images.sampled(n, slot, Made::Everything);
                 let col = Matrix { data: self.col.cast_const(), stride: stride as isize };
-                if plan.depthwise {
-                    let to = Matrix { data: self.grad_y, stride: stride as isize };
-                    let Columns { first_tap, taps, first_channel, channels } = unit.columns;
-                    let grad_y = run.copy_grad_y_pixels(tile, first_channel, channels, to);
-                    for tap in first_tap..first_tap + taps {
-                        let columns = Columns { first_tap: tap, taps: 1, first_channel, channels };
-                        self.sampler.sample(&mut image, &columns, self.col, stride);
-                        run.add_tap(unit, tap, tile, &grad_y, col);
-                    }
-                } else {
-                    self.sampler.sample(&mut image, &unit.columns, self.col, stride);
-                    let grad_y = run.copy_grad_y(tile, unit.first_output, unit.rows, self.grad_y);
-                    run.add_tile(unit, tile, &grad_y, col);
-                }
+                self.sampler.sample(&mut image, &unit.columns, self.col, stride);
+                let grad_y = run.copy_grad_y(tile, unit.first_output, unit.rows, self.grad_y);
+                run.add_tile(unit, tile, &grad_y, col);
             }
         }
     }
@@ -216,22 +208,19 @@ impl<T: HasKernels> Run<'_, T> {
         }
     }
 
-    /// Depthwise: adds a tile's part of one tap to a unit. Tiles come in order.
-    pub(super) unsafe fn add_tap(
-        &self,
-        unit: &WeightUnit,
-        tap: usize,
-        tile: Tile,
-        grad_y: &GradY<T::Compute>,
-        col: Matrix<*const T::Compute>,
-    ) {
-        let width = self.plan.weight.tap_width();
-        let first = (tap - unit.columns.first_tap) * width;
-        // SAFETY: the caller's promise.
-        unsafe {
-            self.column_dots(unit, first, tile, grad_y, col);
-            self.carry(unit, tile, first..first + width);
-        }
+    /// Depthwise: the first level of accumulators of some columns of a unit: a row of its channels for each tap.
+    pub(super) unsafe fn tap_sums(&self, unit: &WeightUnit, columns: &Columns) -> *mut T::Compute {
+        let tap = columns.first_tap - unit.columns.first_tap;
+        let channel = columns.first_channel - unit.columns.first_channel;
+        // SAFETY: the unit has the columns.
+        unsafe { self.weight_acc(0, unit.number).add(tap * self.plan.weight.channels + channel) }
+    }
+
+    /// Depthwise: after a tile, as [`Run::carry`], for some taps.
+    pub(super) unsafe fn carry_taps(&self, unit: &WeightUnit, tile: Tile, columns: &Columns) {
+        let first = (columns.first_tap - unit.columns.first_tap) * self.plan.weight.channels;
+        // SAFETY: the unit has the columns.
+        unsafe { self.carry(unit, tile, first..first + columns.taps * self.plan.weight.channels) };
     }
 
     /// The number of a tile among all that a unit sums up.
@@ -245,7 +234,7 @@ impl<T: HasKernels> Run<'_, T> {
     }
 
     /// Whether a tile is added to what is in the first level of accumulators.
-    fn continues_chain(&self, tile: Tile) -> bool {
+    pub(super) fn continues_chain(&self, tile: Tile) -> bool {
         !self.weight_tile(tile).is_multiple_of(MAX_CHAIN)
     }
 
@@ -273,35 +262,6 @@ impl<T: HasKernels> Run<'_, T> {
                     acc_stride: plan.weight.padded_width(),
                     accumulate: self.continues_chain(tile),
                     next: null(),
-                });
-            }
-        }
-    }
-
-    /// Depthwise: acc[channels] += sum over positions of grad_y[positions][channels] * col[positions][channels], for the tap
-    /// whose accumulators are behind `first` others.
-    unsafe fn column_dots(
-        &self,
-        unit: &WeightUnit,
-        first: usize,
-        tile: Tile,
-        grad_y: &GradY<T::Compute>,
-        col: Matrix<*const T::Compute>,
-    ) {
-        let (plan, width) = (self.plan, self.plan.kernels.columns);
-        // SAFETY: channels of grad_y, of the im2col tile and of the unit's accumulators; what whole panels read behind the
-        // last channel is in the padding, and so is what becomes of it.
-        unsafe {
-            let acc = self.weight_acc(0, unit.number).add(first);
-            for column in (0..unit.columns.channels).step_by(width) {
-                (plan.kernels.column_dots)(&ColumnDotsArgs {
-                    rows: tile.positions,
-                    left: grad_y.data.add(column),
-                    left_stride: grad_y.stride,
-                    right: col.data.add(column),
-                    right_stride: col.stride as usize,
-                    acc: acc.add(column),
-                    accumulate: self.continues_chain(tile),
                 });
             }
         }

@@ -32,6 +32,17 @@ impl<T: Copy> Corners<T> {
         let weight = |k: usize| unsafe { *self.weight.add(k * self.stride + position) };
         [weight(0), weight(1), weight(2), weight(3)]
     }
+
+    /// Those of the positions from one on.
+    ///
+    /// # Safety
+    ///
+    /// The position exists, and fractions are there.
+    pub unsafe fn behind(&self, first: usize) -> Self {
+        let Self { index, weight, fraction, stride } = *self;
+        // SAFETY: the caller's promise.
+        unsafe { Self { index: index.add(first), weight: weight.add(first), fraction: fraction.add(first), stride } }
+    }
 }
 
 /// How far the samples in range reach.
@@ -161,24 +172,18 @@ pub struct CornerGradientsArgs<T> {
     pub col: *mut T,
 }
 
-impl<T> CornerGradientsArgs<T> {
+impl<T: Copy> CornerGradientsArgs<T> {
     /// The same for some of the positions.
     ///
     /// # Safety
     ///
     /// The positions exist.
     pub unsafe fn part(&self, first: usize, positions: usize) -> Self {
-        let Corners { index, weight, fraction, stride } = self.corners;
         // SAFETY: the caller's promise.
         unsafe {
             Self {
                 positions,
-                corners: Corners {
-                    index: index.add(first),
-                    weight: weight.add(first),
-                    fraction: fraction.add(first),
-                    stride,
-                },
+                corners: self.corners.behind(first),
                 gcol: self.gcol.add(first * self.gcol_stride),
                 dots: self.dots.wrapping_add(4 * first),
                 col: self.col.wrapping_add(if self.col.is_null() { 0 } else { first * self.gcol_stride }),
@@ -233,28 +238,68 @@ pub struct DepthwiseArgs<T> {
     pub accumulate: bool,
 }
 
-/// Depthwise: acc[rows][columns] = or += left[rows][columns] * scale[columns], for one panel of columns.
-pub struct ScaleArgs<T> {
-    pub rows: usize,
-    pub left: *const T,
-    pub left_stride: usize,
-    /// Of any alignment.
-    pub scale: *const T,
-    pub acc: *mut T,
-    pub acc_stride: usize,
-    /// Add to what is in acc, instead of overwriting it.
+/// Most channels of [`DepthwiseGradientsArgs`].
+pub const MAX_DEPTHWISE_CHANNELS: usize = 64;
+
+/// Backward, depthwise: what follows from grad_y of some channels and the corners of their samples, for some taps: the dot
+/// products of the column gradient, grad_y * weight, with the corners; weight * mask * column gradient added to each corner in
+/// grad_x; sums over positions of grad_y * sample.
+pub struct DepthwiseGradientsArgs<T> {
+    /// At most 256, so that no chain of additions is longer.
+    pub positions: usize,
+    /// At most MAX_DEPTHWISE_CHANNELS.
+    pub channels: usize,
+    /// The corners of each tap.
+    pub corners: *const Corners<T>,
+    /// At most MAX_DEPTHWISE_TAPS.
+    pub taps: usize,
+    /// A row of channels for each position.
+    pub grad_y: *const T,
+    pub grad_y_stride: usize,
+    /// A row of channels for each tap, of any alignment. Not read where neither dots nor grad_x are wanted.
+    pub weight: *const T,
+    pub weight_stride: usize,
+    /// The first of the channels in pixel 0 of an image with contiguous channels. Not read where grad_x alone is wanted.
+    pub image: *const T,
+    /// Elements from pixel to pixel.
+    pub pixel_stride: usize,
+    /// The four of each position, `dots_stride` from tap to tap. Those of corners outside the image are of no meaning. NULL: not
+    /// wanted.
+    pub dots: *mut T,
+    pub dots_stride: usize,
+    /// The first of the channels in pixel 0 of grad_x, channels contiguous. NULL: grad_x is not wanted.
+    pub grad_image: *mut T,
+    pub grad_pixel_stride: usize,
+    /// `channels` values that take what belongs to corners outside the image.
+    pub outside: *mut T,
+    /// A row of channels for each tap. NULL: not wanted.
+    pub grad_weight: *mut T,
+    pub grad_weight_stride: usize,
+    /// Add to what is in grad_weight, instead of overwriting it.
     pub accumulate: bool,
 }
 
-/// Depthwise: acc[columns] = or += sum over rows of left[rows][columns] * right[rows][columns], for one panel of columns.
-pub struct ColumnDotsArgs<T> {
-    /// At most 256, so that no chain of additions is longer.
-    pub rows: usize,
-    pub left: *const T,
-    pub left_stride: usize,
-    pub right: *const T,
-    pub right_stride: usize,
-    pub acc: *mut T,
-    /// Add to what is in acc, instead of overwriting it.
-    pub accumulate: bool,
+impl<T> DepthwiseGradientsArgs<T> {
+    /// The same for some of the taps.
+    ///
+    /// # Safety
+    ///
+    /// The taps exist.
+    pub unsafe fn some_taps(&self, first: usize, taps: usize) -> Self {
+        // SAFETY: the caller's promise; what is not wanted stays NULL.
+        unsafe {
+            Self {
+                corners: self.corners.add(first),
+                taps,
+                weight: self.weight.add(first * self.weight_stride),
+                dots: self.dots.wrapping_add(if self.dots.is_null() { 0 } else { first * self.dots_stride }),
+                grad_weight: self.grad_weight.wrapping_add(if self.grad_weight.is_null() {
+                    0
+                } else {
+                    first * self.grad_weight_stride
+                }),
+                ..*self
+            }
+        }
+    }
 }

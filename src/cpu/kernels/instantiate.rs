@@ -17,8 +17,7 @@ macro_rules! kernels {
                 multiply_transposed_of: (MultiplyArgs<$element>) = multiply::<$vector, $rows, $vectors, true>;
                 corner_gradients_of: (CornerGradientsArgs<$element>) = corner_gradients::<$vector>;
                 depthwise_of: (DepthwiseArgs<$element>) = depthwise::<$vector, COLUMNS>;
-                scale_of: (ScaleArgs<$element>) = scale::<$vector, $vectors>;
-                column_dots_of: (ColumnDotsArgs<$element>) = column_dots::<$vector, $vectors>;
+                depthwise_gradients_of: (DepthwiseGradientsArgs<$element>) = depthwise_gradients::<$vector, { MAX_DEPTHWISE_CHANNELS / <$vector>::LANES }>;
                 copy_of: (CopyArgs<$element, $element>) = copy::<$vector, $element, $element>;
                 transpose_of: (CopyArgs<$element, $element>) = transpose::<$vector, $element, $element>;
             }
@@ -29,8 +28,7 @@ macro_rules! kernels {
                 multiply_transposed: multiply_transposed_of,
                 corner_gradients: corner_gradients_of,
                 depthwise: depthwise_of,
-                scale: scale_of,
-                column_dots: column_dots_of,
+                depthwise_gradients: depthwise_gradients_of,
                 widen: copy_of,
                 narrow: copy_of,
                 planes_to_pixels: transpose_of,
@@ -60,8 +58,7 @@ macro_rules! kernels {
                 multiply_transposed: $shared.multiply_transposed,
                 corner_gradients: $shared.corner_gradients,
                 depthwise: $shared.depthwise,
-                scale: $shared.scale,
-                column_dots: $shared.column_dots,
+                depthwise_gradients: $shared.depthwise_gradients,
                 widen: widen_of,
                 narrow: narrow_of,
                 planes_to_pixels: planes_to_pixels_of,

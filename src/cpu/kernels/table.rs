@@ -39,8 +39,7 @@ pub struct Kernels<T: Element> {
     pub corner_gradients: unsafe fn(&CornerGradientsArgs<T::Compute>),
     pub offset_gradients: unsafe fn(&OffsetGradientsArgs<T>),
     pub depthwise: unsafe fn(&DepthwiseArgs<T::Compute>),
-    pub scale: unsafe fn(&ScaleArgs<T::Compute>),
-    pub column_dots: unsafe fn(&ColumnDotsArgs<T::Compute>),
+    pub depthwise_gradients: unsafe fn(&DepthwiseGradientsArgs<T::Compute>),
 }
 
 /// An element type that has rows in the table.

@@ -1,6 +1,5 @@
 //! The kernels of the backward pass as plain loops.
 
-use super::COLUMNS;
 use super::kernels::blend;
 use crate::cpu::element::{Compute, Element};
 use crate::cpu::kernels::*;
@@ -69,17 +68,40 @@ pub unsafe fn offset_gradients<T: Element>(a: &OffsetGradientsArgs<T>) {
 
 /// # Safety
 ///
-/// `a` describes memory as [`ColumnDotsArgs`] says.
-pub unsafe fn column_dots<T: Compute>(a: &ColumnDotsArgs<T>) {
-    for column in 0..COLUMNS {
-        let mut sum = T::ZERO;
-        // SAFETY: rows and column are within the panel.
+/// `a` describes memory as [`DepthwiseGradientsArgs`] says.
+pub unsafe fn depthwise_gradients<T: Compute>(a: &DepthwiseGradientsArgs<T>) {
+    for tap in 0..a.taps {
+        // SAFETY: a tap, and its rows of weights, dots and grad_weight.
         unsafe {
-            for row in 0..a.rows {
-                sum += *a.left.add(row * a.left_stride + column) * *a.right.add(row * a.right_stride + column);
+            let corners = &*a.corners.add(tap);
+            let gcol = |p: usize, c: usize| {
+                *a.grad_y.add(p * a.grad_y_stride + c) * a.weight.add(tap * a.weight_stride + c).read_unaligned()
+            };
+            for (p, k) in (0..a.positions).flat_map(|p| (0..4).map(move |k| (p, k))) {
+                let index = *corners.index.add(k * corners.stride + p);
+                if index < 0 {
+                    continue;
+                }
+                if !a.dots.is_null() {
+                    let image = a.image.add(index as usize * a.pixel_stride);
+                    let mut sum = T::ZERO;
+                    (0..a.channels).for_each(|c| sum += gcol(p, c) * *image.add(c));
+                    *a.dots.add(tap * a.dots_stride + 4 * p + k) = sum;
+                }
+                if !a.grad_image.is_null() {
+                    let weight = *corners.weight.add(k * corners.stride + p);
+                    let grad_image = a.grad_image.add(index as usize * a.grad_pixel_stride);
+                    (0..a.channels).for_each(|c| *grad_image.add(c) += weight * gcol(p, c));
+                }
             }
-            let acc = a.acc.add(column);
-            *acc = if a.accumulate { *acc + sum } else { sum };
+            for c in 0..if a.grad_weight.is_null() { 0 } else { a.channels } {
+                let mut sum = T::ZERO;
+                for p in 0..a.positions {
+                    sum += *a.grad_y.add(p * a.grad_y_stride + c) * blend(corners, p, a.image.add(c), a.pixel_stride);
+                }
+                let to = a.grad_weight.add(tap * a.grad_weight_stride + c);
+                *to = if a.accumulate { *to + sum } else { sum };
+            }
         }
     }
 }

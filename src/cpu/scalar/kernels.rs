@@ -174,19 +174,3 @@ pub unsafe fn depthwise<T: Compute>(a: &DepthwiseArgs<T>) {
         }
     }
 }
-
-/// # Safety
-///
-/// `a` describes memory as [`ScaleArgs`] says.
-pub unsafe fn scale<T: Compute>(a: &ScaleArgs<T>) {
-    for row in 0..a.rows {
-        for column in 0..COLUMNS {
-            // SAFETY: row and column are within the panel.
-            unsafe {
-                let value = *a.left.add(row * a.left_stride + column) * a.scale.add(column).read_unaligned();
-                let acc = a.acc.add(row * a.acc_stride + column);
-                *acc = if a.accumulate { *acc + value } else { value };
-            }
-        }
-    }
-}

@@ -37,7 +37,6 @@ const fn row<T: Element>(name: &'static CStr) -> Kernels<T> {
         corner_gradients: gradients::corner_gradients,
         offset_gradients: gradients::offset_gradients,
         depthwise: kernels::depthwise,
-        scale: kernels::scale,
-        column_dots: gradients::column_dots,
+        depthwise_gradients: gradients::depthwise_gradients,
     }
 }
