@@ -124,14 +124,16 @@ impl Simd for F32x16 {
     #[inline(always)]
     unsafe fn sums(vectors: [Self; 4]) -> [f32; 4] {
         unsafe {
-            let mut halves = [_mm256_setzero_ps(); 4];
-            for (half, v) in halves.iter_mut().zip(vectors) {
-                *half = _mm256_add_ps(_mm512_castps512_ps256(v.0), _mm512_extractf32x8_ps::<1>(v.0));
-            }
-            let [a, b, c, d] = halves;
-            let halves = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+            let [a, b, c, d] = vectors;
+            // Lanes in turns: of two vectors, then of all four.
+            let ab = _mm512_add_ps(_mm512_unpacklo_ps(a.0, b.0), _mm512_unpackhi_ps(a.0, b.0));
+            let cd = _mm512_add_ps(_mm512_unpacklo_ps(c.0, d.0), _mm512_unpackhi_ps(c.0, d.0));
+            let (ab, cd) = (_mm512_castps_pd(ab), _mm512_castps_pd(cd));
+            let (low, high) = (_mm512_unpacklo_pd(ab, cd), _mm512_unpackhi_pd(ab, cd));
+            let fours = _mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high));
+            let fours = _mm256_add_ps(_mm512_castps512_ps256(fours), _mm512_extractf32x8_ps::<1>(fours));
             let mut sums = [0.0; 4];
-            let total = _mm_add_ps(_mm256_castps256_ps128(halves), _mm256_extractf128_ps::<1>(halves));
+            let total = _mm_add_ps(_mm256_castps256_ps128(fours), _mm256_extractf128_ps::<1>(fours));
             _mm_storeu_ps(sums.as_mut_ptr(), total);
             sums
         }
