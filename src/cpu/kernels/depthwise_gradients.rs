@@ -1,5 +1,5 @@
 //! Backward, groups of one channel: everything that follows from grad_y at a position and the corners of its samples, in
-//! registers. Taps are inside positions: what they sample overlaps, and stays in the cache.
+//! registers. A vector of positions has all its taps before the next ones: what they sample overlaps, and is in the cache.
 
 use super::args::{DepthwiseGradientsArgs, MAX_DEPTHWISE_CHANNELS, MAX_DEPTHWISE_TAPS};
 use super::corner_addresses::CornerAddresses;
@@ -56,45 +56,48 @@ unsafe fn positions<
 ) {
     let channels = if WHOLE { N * V::LANES } else { a.channels };
     let vectors = channels.div_ceil(V::LANES);
-    let image = CornerAddresses::new(a.image, a.pixel_stride, V::Scalar::ZEROS);
-    let grad_image = CornerAddresses::new(a.grad_image, a.grad_pixel_stride, a.outside);
-    let (mut images, mut grad_images) = ([image; MAX_DEPTHWISE_TAPS], [grad_image; MAX_DEPTHWISE_TAPS]);
+    let mut image = CornerAddresses::new(a.image, a.pixel_stride, V::Scalar::ZEROS);
+    let mut grad_image = CornerAddresses::new(a.grad_image, a.grad_pixel_stride, a.outside);
     // SAFETY: corners are pixels or what stands in for them; these and all rows have the channels.
     unsafe {
         let zero = V::splat(V::Scalar::ZERO);
-        let (mut grad_y, mut sums) = ([zero; N], [[zero; N]; MAX_DEPTHWISE_TAPS]);
+        let mut sums = [[zero; N]; MAX_DEPTHWISE_TAPS];
         let corners = std::slice::from_raw_parts(a.corners, a.taps);
         for start in (0..a.positions).step_by(V::LANES) {
             for (tap, corners) in corners.iter().enumerate() {
                 if DOTS || SUMS {
-                    images[tap].find::<V>(corners, start);
+                    image.find::<V>(corners, start);
                 }
                 if SCATTER {
-                    grad_images[tap].find::<V>(corners, start);
+                    grad_image.find::<V>(corners, start);
                 }
-            }
-            for lane in 0..V::LANES.min(a.positions - start) {
-                let position = start + lane;
-                for (v, grad_y) in grad_y.iter_mut().enumerate().take(vectors) {
-                    let from = a.grad_y.add(position * a.grad_y_stride + v * V::LANES);
-                    *grad_y = load(from, channels - v * V::LANES);
+                let weight = a.weight.wrapping_add(tap * a.weight_stride);
+                let mut weights = [zero; N];
+                if DOTS || SCATTER {
+                    for (v, weights) in weights.iter_mut().enumerate().take(vectors) {
+                        *weights = load(weight.add(v * V::LANES), channels - v * V::LANES);
+                    }
                 }
-                for (tap, corners) in corners.iter().enumerate() {
+                let mut of_tap = sums[tap];
+                for lane in 0..V::LANES.min(a.positions - start) {
+                    let position = start + lane;
                     let mut sample = Sample::<V, DOTS, SCATTER, SUMS> {
-                        image: images[tap].of(lane),
-                        grad_image: grad_images[tap].of(lane).map(<*const V::Scalar>::cast_mut),
-                        weight: a.weight.wrapping_add(tap * a.weight_stride),
+                        image: image.of(lane),
+                        grad_image: grad_image.of(lane).map(<*const V::Scalar>::cast_mut),
                         corner_weights: splats(corners.weights(position)),
                         dots: [zero; 4],
                     };
                     for v in 0..vectors {
-                        sums[tap][v] = sample.add(v * V::LANES, channels - v * V::LANES, grad_y[v], sums[tap][v]);
+                        let n = channels - v * V::LANES;
+                        let grad_y = load(a.grad_y.add(position * a.grad_y_stride + v * V::LANES), n);
+                        of_tap[v] = sample.add(v * V::LANES, n, [grad_y, weights[v]], of_tap[v]);
                     }
                     if DOTS {
                         let to = a.dots.add(tap * a.dots_stride + 4 * position);
                         to.cast::<[V::Scalar; 4]>().write(V::sums(sample.dots));
                     }
                 }
+                sums[tap] = of_tap;
             }
         }
         for (tap, sums) in sums.iter().enumerate().take(if SUMS { a.taps } else { 0 }) {
@@ -110,7 +113,6 @@ unsafe fn positions<
 struct Sample<V: Simd, const DOTS: bool, const SCATTER: bool, const SUMS: bool> {
     image: [*const V::Scalar; 4],
     grad_image: [*mut V::Scalar; 4],
-    weight: *const V::Scalar,
     corner_weights: [V; 4],
     dots: [V; 4],
 }
@@ -118,10 +120,10 @@ struct Sample<V: Simd, const DOTS: bool, const SCATTER: bool, const SUMS: bool> 
 impl<V: Simd, const DOTS: bool, const SCATTER: bool, const SUMS: bool> Sample<V, DOTS, SCATTER, SUMS> {
     /// A vector of channels from `c` on, or the first `n` of them. Gives the sum of grad_weight with what is added to it.
     #[inline(always)]
-    unsafe fn add(&mut self, c: usize, n: usize, grad_y: V, sum: V) -> V {
+    unsafe fn add(&mut self, c: usize, n: usize, [grad_y, weight]: [V; 2], sum: V) -> V {
         // SAFETY: the caller's promise.
         unsafe {
-            let gcol = if DOTS || SCATTER { grad_y.mul(load(self.weight.add(c), n)) } else { grad_y };
+            let gcol = if DOTS || SCATTER { grad_y.mul(weight) } else { grad_y };
             let mut values = [grad_y; 4];
             for (k, value) in values.iter_mut().enumerate() {
                 if DOTS || SUMS {
