@@ -14,7 +14,7 @@ use std::ops::Range;
 /// positions asks for. Most samples reach no further.
 const ROWS_AHEAD: i64 = 4;
 /// What x and grad_x of a unit have together at least for that: what is smaller stays in a cache nearby.
-const MIN_BYTES: usize = 4 << 20;
+const MIN_BYTES: usize = 1 << 20;
 
 impl<T: HasKernels> Run<'_, T> {
     /// Asks for the pixels of x and grad_x, of a unit's channels, that the tile is the first to reach as a rule.
