@@ -103,10 +103,12 @@ where
 {
     // SAFETY: the square lies inside.
     unsafe {
+        // The next columns, or, where all of them have been, the next rows.
+        let ahead = if a.columns > COLUMN_BLOCK { COLUMN_BLOCK as isize } else { V::LANES as isize * a.from.stride };
         let mut block = [V::splat(V::Scalar::ZERO); MAX_LANES];
         for (k, values) in block.iter_mut().enumerate().take(V::LANES) {
             let from = a.from.data.offset((row + k) as isize * a.from.stride).add(column);
-            prefetch_read(from.wrapping_add(COLUMN_BLOCK));
+            prefetch_read(from.wrapping_offset(ahead));
             *values = From::load(from);
         }
         V::transpose(&mut block);
