@@ -15,15 +15,22 @@ use crate::cpu::simd::Simd;
 pub unsafe fn depthwise_gradients<V: Simd, const N: usize>(a: &DepthwiseGradientsArgs<V::Scalar>) {
     // SAFETY: the caller's promise.
     unsafe {
-        match (a.dots.is_null(), a.grad_image.is_null(), a.grad_weight.is_null()) {
-            (false, false, false) => wanted::<V, N, true, true, true>(a),
-            (false, false, true) => wanted::<V, N, true, true, false>(a),
-            (false, true, false) => wanted::<V, N, true, false, true>(a),
-            (false, true, true) => wanted::<V, N, true, false, false>(a),
-            (true, false, false) => wanted::<V, N, false, true, true>(a),
-            (true, false, true) => wanted::<V, N, false, true, false>(a),
-            (true, true, false) => wanted::<V, N, false, false, true>(a),
-            (true, true, true) => {}
+        let (dots, scatter, sums) = (!a.dots.is_null(), !a.grad_image.is_null(), !a.grad_weight.is_null());
+        match (dots, scatter, sums) {
+            (true, true, true) => wanted::<V, N, true, true, true>(a),
+            (true, true, false) => wanted::<V, N, true, true, false>(a),
+            // What else is wanted together is rare.
+            _ => {
+                if dots {
+                    wanted::<V, N, true, false, false>(a);
+                }
+                if scatter {
+                    wanted::<V, N, false, true, false>(a);
+                }
+                if sums {
+                    wanted::<V, N, false, false, true>(a);
+                }
+            }
         }
     }
 }
