@@ -112,9 +112,12 @@ impl<'a, T: HasKernels> Sampled<'a, T> {
         // SAFETY: the caller's promise; pixels of the image, which the window has room for.
         unsafe {
             let blocks = (&images.blocks, images.x.dims[1] as usize);
-            let Some(missing) = window.hold(self.n, &rows, blocks) else { return false };
-            images.copy_to_window(self.n, missing, window);
+            let missing = window.hold(self.n, &rows, blocks);
             self.held = window.rows(self.n);
+            match missing {
+                Some(missing) => images.copy_to_window(self.n, missing, window),
+                None => return false,
+            }
         }
         true
     }

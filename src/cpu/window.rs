@@ -4,14 +4,18 @@
 use super::images::{Blocks, Pixels};
 use std::ops::Range;
 
-/// Moves that a window takes at most to pass what it holds.
-const MOVES: i64 = 16;
+/// Moves that a window takes at most to pass what it has room for.
+const MOVES: i64 = 8;
+/// An image of which so many samples were not held is given up: it is sampled without the window.
+const MOST_REFUSALS: usize = 100;
 
 /// Which rows a window holds. Its memory begins with row `first`.
 struct Held {
     n: usize,
     first: i64,
     end: i64,
+    /// Of the image.
+    refusals: usize,
 }
 
 /// What has to be done before some rows are held.
@@ -25,26 +29,41 @@ struct Step {
 }
 
 impl Held {
-    const NOTHING: Self = Self { n: usize::MAX, first: 0, end: 0 };
+    const NOTHING: Self = Self { n: usize::MAX, first: 0, end: 0, refusals: 0 };
 
-    /// Sees to it that there is room for some rows of image `n`, in a window of `room` rows. None where the window stays
-    /// where it is and has no room for them: they are too far apart, above it, or so little below its end that moving is
-    /// not worth it. As it moves down only, no row of an image is copied twice.
+    /// Sees to it that there is room for some rows of image `n`, in a window of `room` rows. None where they are not held:
+    /// see [`Held::step`]; or so often that the image is given up.
     fn hold(&mut self, n: usize, wanted: &Range<i64>, room: i64) -> Option<Step> {
-        let spare = room - (wanted.end - wanted.start);
-        if spare < 0 {
+        if self.n != n {
+            *self = Self { n, ..Self::NOTHING };
+        }
+        let step = if self.refusals < MOST_REFUSALS { self.step(wanted, room) } else { None };
+        if step.is_none() {
+            self.refusals += 1;
+            if self.refusals == MOST_REFUSALS {
+                self.end = self.first;
+            }
+        }
+        step
+    }
+
+    /// None where the window stays where it is and has no room: the rows are too far apart, above it, or so little below its
+    /// end that moving is not worth it. As it moves down only, no row of an image is copied twice.
+    fn step(&mut self, wanted: &Range<i64>, room: i64) -> Option<Step> {
+        let len = wanted.end - wanted.start;
+        if len > room {
             return None;
         }
         // Other samples of the same positions reach a little higher.
-        let first = (wanted.start - spare.min((room - spare) / 3)).max(0);
+        let first = (wanted.start - (room - len).min(len / 3)).max(0);
         let mut step = Step { kept: 0..0, by: 0, missing: 0..0 };
-        if self.n != n {
-            *self = Self { n, first, end: first };
+        if self.first == self.end {
+            (self.first, self.end) = (first, first);
         } else if wanted.end > self.first + room && first > self.first + room / MOVES {
             if first < self.end {
                 (step.kept, step.by) = (first..self.end, first - self.first);
             }
-            *self = Self { n, first, end: self.end.max(first) };
+            (self.first, self.end) = (first, self.end.max(first));
         } else if wanted.start < self.first || self.first + room < wanted.end {
             return None;
         }
@@ -175,10 +194,19 @@ mod tests {
     #[test]
     fn it_stays_where_moving_is_not_worth_it() {
         let mut held = window();
-        for elsewhere in [0..3, 7..20, 2..19, 0..100] {
+        for elsewhere in [0..3, 8..21, 2..19, 0..100] {
             assert_eq!(held.hold(0, &elsewhere, ROOM), None, "{elsewhere:?}");
         }
         assert_eq!(held.hold(0, &(5..9), ROOM), copies(8..9));
+    }
+
+    #[test]
+    fn an_image_that_it_seldom_holds_is_given_up() {
+        let mut held = window();
+        (0..MOST_REFUSALS).for_each(|_| assert_eq!(held.hold(0, &(0..100), ROOM), None));
+        assert_eq!(held.hold(0, &(4..8), ROOM), None);
+        assert!(held.first == held.end);
+        assert_eq!(held.hold(1, &(4..8), ROOM).unwrap().missing, 3..8);
     }
 
     #[test]

@@ -80,8 +80,8 @@ pub struct ForwardPlan<T: HasKernels> {
 
 /// A window of so many bytes has room for what tiles mostly reach. One of twice as many was 4 to 9 % slower.
 const WINDOW_BYTES: usize = 4 << 20;
-/// Fewer rows than this would seldom hold what the samples of a tile reach.
-const WINDOW_ROWS: usize = 16;
+/// Fewer rows than this would often not hold what the samples of a tile reach.
+const WINDOW_ROWS: usize = 24;
 /// Operations that sampling one value costs, for an estimate.
 const SAMPLE_WORK: u64 = 16;
 
@@ -179,8 +179,10 @@ impl<T: HasKernels> ForwardPlan<T> {
         let row = self.row_elements().saturating_mul(size);
         let packed = (self.packed_in_run() * size).div_ceil(self.workers);
         let room = (THREAD_BYTES - 4 * LINE - MOST_PARTS).saturating_sub(self.scratch.size + packed);
-        let rows = (WINDOW_BYTES / row).max(WINDOW_ROWS).min(room / row);
-        let pays = !self.depthwise && self.block < g.c as usize;
+        let rows = WINDOW_BYTES.min(room) / row;
+        // Of an image of which little is sampled, little is copied.
+        let all_is_sampled = g.taps().saturating_mul(g.positions()) >= g.h * g.w;
+        let pays = !self.depthwise && self.block < g.c as usize && all_is_sampled;
         if pays && (WINDOW_ROWS..g.h as usize).contains(&rows) { rows } else { 0 }
     }
 
