@@ -223,3 +223,24 @@ fn the_workspace_is_smaller_than_the_packed_weights() {
         }
     }
 }
+
+/// Threads and images of a batch have sums of grad_weight of their own, as far as there is room.
+#[test]
+fn the_workspace_of_a_batch_keeps_to_the_bound() {
+    let one_unit = Case { n: 16, c: 64, o: 64, h: 30, w: 40, ..Case::default() };
+    let several = Case { n: 5, c: 512, o: 512, groups: 8, h: 15, w: 20, ..Case::default() };
+    for case in [one_unit, several].into_iter().flat_map(|case| [case.clone(), case.of(Dtype::F64)]) {
+        let problem = Problem::new(&case);
+        let size = if matches!(case.dtype, Dtype::F64) { size_of::<f64>() } else { size_of::<f32>() };
+        let image = (case.c * case.h * case.w) as usize * size;
+        let weights = problem.weight.dims.iter().product::<i64>() as usize * size;
+        for threads in [1, 2, 3, 8, 32] {
+            let setup = Setup { threads: Threads::Own(threads), ..Setup::plain(runner::isas().0[0]) };
+            let plan = Plan::new(&problem, &setup).expect("a plan");
+            let images = (threads as usize).min(case.n as usize);
+            let allowed = threads as usize * THREAD_BYTES + images * 2 * image + 2 * weights;
+            let size = plan.workspace_size(DCN_PASS_BACKWARD).expect("a pass");
+            assert!(size <= allowed, "{size} bytes, allowed {allowed}: {setup:?}\n{case:?}");
+        }
+    }
+}

@@ -187,6 +187,19 @@ impl<T: HasKernels> Images<'_, T> {
         }
     }
 
+    /// Copies the block of a channel of image `n` to the copy in `slot`, if x needs a copy.
+    ///
+    /// # Safety
+    ///
+    /// As [`Images::sampled`]; nobody else uses this block of the copy.
+    pub unsafe fn copy_whole_block(&self, n: usize, slot: usize, channel: usize) {
+        if self.parts() > 0 {
+            let (block, pixels) = (self.blocks.of(channel), self.pixel_count());
+            // SAFETY: the caller's promise.
+            unsafe { self.copy_block(n, 0..pixels, &block, self.copy(slot).add(block.start * pixels)) };
+        }
+    }
+
     /// Copies a block of channels of some pixels.
     unsafe fn copy_block(&self, n: usize, pixels: Range<usize>, block: &Range<usize>, data: *mut T::Compute) {
         let (first, channels) = (pixels.start, block.len());

@@ -3,7 +3,7 @@
 
 use super::arena::{Arena, LINE, THREAD_BYTES};
 use super::band::{Band, BandPart};
-use super::cuts::{ChannelCut, WeightCut};
+use super::cuts::{ChannelCut, WEIGHT_DEPTH, WeightCut, WeightSum};
 use super::maps::{Image, SamplerMap, image_size};
 use crate::cpu::element::MAX_SAMPLE_CHANNELS;
 use crate::cpu::kernels::{HasKernels, Kernels, MAX_DEPTHWISE_TAPS};
@@ -21,9 +21,13 @@ const OUTPUT_BLOCK: usize = 512;
 const PAGE: usize = 4096;
 /// Most of grad_weight that is summed up while the column gradient is computed.
 const SWEEP_BYTES: usize = 160 << 10;
+/// Most of grad_weight that images of a batch have a sum of their own of.
+const IMAGE_SUM_BYTES: usize = 5 << 18;
 /// Units of channels that a batch is cut into at least, where it has the work: for as many threads.
 const UNITS: u64 = 4;
 const UNIT_WORK: u64 = 32_000_000;
+/// Operations for each thread between two times that all wait for one another.
+const THREAD_WORK: u64 = 1_000_000_000;
 /// Below this many operations a run stays on the calling thread.
 const PARALLEL_WORK: u64 = 10_000_000;
 
@@ -85,6 +89,10 @@ pub struct BackwardPlan<T: HasKernels> {
     pub image: Image,
     pub workers: usize,
     pub images_in_flight: usize,
+    /// In a sweep over a batch, each thread does images of its own from beginning to end.
+    pub image_per_worker: bool,
+    /// Images whose sums of grad_weight are kept, where they have their own, until they are added up.
+    pub image_sums: usize,
     /// Positions of a tile of the column gradient.
     pub positions: usize,
     pub channels: ChannelCut,
@@ -114,22 +122,32 @@ impl<T: HasKernels> BackwardPlan<T> {
         let tiles = (g.positions() as usize).div_ceil(positions);
         let band = Band::new(&channels, tiles, positions, size);
         let band = if whole_groups { band.without_sums(&channels, tiles) } else { band };
-        let one_sweep = fits_one_sweep(problem, &channels, kernels.columns);
+        let sum = weight_sum(problem, &channels, kernels.columns, positions);
+        // In the sweep over the tiles of the column gradient, a unit of an image is one thread's.
+        let one_sweep = sum.is_some() && (g.n == 1 || threads <= channels.units().saturating_mul(g.n as usize));
+        let sum = sum.unwrap_or(WeightSum { depth: WEIGHT_DEPTH, by_image: false });
         let weight = if one_sweep {
-            WeightCut::of_segments(g, kernels.columns, channels.block, positions)
+            WeightCut::of_segments(g, kernels.columns, channels.block, sum)
         } else {
-            WeightCut::new(g, kernels.columns, channels.block, threads)
+            WeightCut::new(g, kernels.columns, channels.block, threads, sum)
         };
         // Of the phases, these two have the largest units.
         let units = channels.units().saturating_mul(g.n as usize).max(weight.units());
         let threads = threads.min(units);
+        let image_per_worker = one_sweep && sum.by_image && threads > 1 && channels.units() == 1 && whole_groups;
+        let images_in_flight = if image_per_worker { threads } else { in_flight(problem, channels.units(), threads) };
+        let image_bytes = weight.acc_len(weight.units()).saturating_mul(size);
+        let image_sums =
+            if image_per_worker { kept_sums(image_bytes, g.n as usize, threads) } else { images_in_flight };
         let mut plan = Self {
             problem: *problem,
             depthwise: g.is_depthwise(),
             kernels,
             image: Image::new::<T>(&problem.x),
             workers: threads,
-            images_in_flight: threads.min(g.n.max(1) as usize),
+            images_in_flight,
+            image_per_worker,
+            image_sums,
             positions,
             channels,
             whole_groups,
@@ -211,6 +229,11 @@ impl<T: HasKernels> BackwardPlan<T> {
         self.band.parts(&self.channels, self.tiles())
     }
 
+    /// Elements of all accumulators of so many units of grad_weight.
+    fn weight_acc_len(&self, units: usize) -> usize {
+        self.weight.all_acc_len(units, self.image_sums)
+    }
+
     /// Decides what is done at a time, where the workspace has no room for everything at once.
     fn keep_to_bound(&mut self) {
         let size = size_of::<T::Compute>();
@@ -221,7 +244,7 @@ impl<T: HasKernels> BackwardPlan<T> {
         let room = room.checked_sub(self.hits_len().saturating_mul(self.images_in_flight)).unwrap_or(room);
         // Two copies of grad_weight are allowed; more are for sizes that are rounded up.
         let copies = self.problem.weight.elements() as usize * 2 * size;
-        let unit = self.weight.acc_len(1) * size;
+        let unit = self.weight_acc_len(1) * size;
         self.weight_band = ((copies + room / 2) / unit).clamp(1, self.weight.units());
         let room = room.saturating_sub((self.weight_band.saturating_mul(unit)).saturating_sub(copies));
         if self.packed_len().saturating_mul(size) <= room {
@@ -257,7 +280,8 @@ impl<T: HasKernels> BackwardPlan<T> {
     }
 
     fn map_scratch(&self) -> Result<ScratchMap> {
-        let positions = self.positions.max(self.weight.depth);
+        let depth = self.weight.sum.depth;
+        let positions = self.positions.max(depth);
         let mut arena = Arena::default();
         let slots = self.channels.coordinate_slots().max(self.taps_together());
         let sampler = SamplerMap::new::<T::Compute>(&mut arena, positions, slots, true)?;
@@ -266,9 +290,9 @@ impl<T: HasKernels> BackwardPlan<T> {
             [positions * self.grad_y_stride(), 0, 0]
         } else {
             [
-                tile_len(self.positions, self.output_block).max(tile_len(self.weight.depth, self.weight.rows)),
+                tile_len(self.positions, self.output_block).max(tile_len(depth, self.weight.rows)),
                 self.positions * self.gcol_stride(),
-                self.weight.depth * self.col_stride(),
+                depth * self.col_stride(),
             ]
         };
         Ok(ScratchMap {
@@ -301,7 +325,7 @@ impl<T: HasKernels> BackwardPlan<T> {
         let (partial, hits) = (each(partial_size)?, each(hits_size)?);
         let second_images = each(if T::IS_COMPUTE { 0 } else { grad_image_size })?;
         let packed = arena.take::<T::Compute>(if self.packing == Packing::All { self.packed_len() } else { 0 })?;
-        let grad_weight = arena.take::<T::Compute>(self.weight.acc_len(self.weight_band))?;
+        let grad_weight = arena.take::<T::Compute>(self.weight_acc_len(self.weight_band))?;
         let scratch = arena.take_bytes(self.scratch.size.saturating_mul(self.workers))?;
         Ok(WorkspaceMap {
             packed,
@@ -322,14 +346,36 @@ impl<T: HasKernels> BackwardPlan<T> {
     }
 }
 
-/// Whether a tile's column gradient and a unit of grad_weight fit the second-level cache together: then each sample is
-/// made when its corners are read for the column gradient. Images of a batch go to different threads, which cannot add to
-/// one sum, so it is for single ones.
-fn fits_one_sweep(problem: &Problem, channels: &ChannelCut, columns: usize) -> bool {
+/// How grad_weight is summed up if a tile's column gradient and a unit of it fit the second-level cache together: then each
+/// sample is made when its corners are read for the column gradient. Images of a batch go to different threads, which
+/// cannot add to one sum, so each has its own.
+fn weight_sum(problem: &Problem, channels: &ChannelCut, columns: usize, depth: usize) -> Option<WeightSum> {
     let g = &problem.geometry;
+    let sum = WeightSum { depth, by_image: g.n > 1 };
     let rows = if g.is_depthwise() { 1 } else { channels.outputs };
     let fits = rows <= OUTPUT_BLOCK && channels.panels() * columns * rows * size_of::<f32>() <= SWEEP_BYTES;
-    fits && channels.tap_blocks() == 1 && g.n == 1
+    let image = WeightCut::of_segments(g, columns, channels.block, sum);
+    let image_fits = || image.acc_len(image.units()).saturating_mul(size_of::<f32>()) <= IMAGE_SUM_BYTES;
+    (fits && channels.tap_blocks() == 1 && (g.n == 1 || (g.n <= MAX_CHAIN as i64 && image_fits()))).then_some(sum)
+}
+
+/// Images whose units all threads share at a time: the fewer copies there are, the nearer they are. But threads wait for
+/// one another before the next ones, and units are to be shared evenly.
+fn in_flight(problem: &Problem, units: usize, threads: usize) -> usize {
+    let n = problem.geometry.n.max(1) as usize;
+    let is_enough = |&images: &usize| {
+        let units = units.saturating_mul(images);
+        let work = problem.forward_flops() / n as u64 * images as u64 / threads as u64;
+        work >= THREAD_WORK && units >= 2 * threads && units.is_multiple_of(threads)
+    };
+    let most = threads.min(n);
+    (1..most).find(is_enough).unwrap_or(most)
+}
+
+/// Images whose sums are kept until they are added up: as many as there is room for, each thread having as many to do.
+fn kept_sums(image_bytes: usize, n: usize, threads: usize) -> usize {
+    let most = (IMAGE_SUM_BYTES / image_bytes).max(1) * threads;
+    n.div_ceil(n.div_ceil(most)).next_multiple_of(threads)
 }
 
 fn units_of(work: u64) -> usize {

@@ -10,8 +10,8 @@ pub const COLUMNS: usize = 576;
 /// Rows of partial sums of a unit times taps computed together are at most about so many: what a tile has of them fits the
 /// workspace.
 const PARTIAL_ROWS: usize = 3072;
-/// Positions that grad_weight adds up before it leaves the registers.
-const WEIGHT_DEPTH: usize = 128;
+/// Positions that grad_weight adds up before it leaves the registers, where it has a sweep of its own.
+pub const WEIGHT_DEPTH: usize = 128;
 /// Columns and rows of grad_weight that are computed together.
 const WEIGHT_COLUMNS: usize = 256;
 const WEIGHT_ROWS: usize = 512;
@@ -235,6 +235,15 @@ impl ChannelCut {
     }
 }
 
+/// How grad_weight is summed up over positions and images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WeightSum {
+    /// Most positions of a tile.
+    pub depth: usize,
+    /// Each image has a sum of its own, and these are added up in order; else one sum goes on from image to image.
+    pub by_image: bool,
+}
+
 /// Units of grad_weight: rows are output channels, columns taps and channels of a group.
 #[derive(Clone, Copy, Debug)]
 pub struct WeightCut {
@@ -242,8 +251,8 @@ pub struct WeightCut {
     pub rows: usize,
     pub taps: usize,
     pub channels: usize,
-    /// Positions of a tile.
-    pub depth: usize,
+    /// `depth` is that of the tiles.
+    pub sum: WeightSum,
     /// Levels of accumulators, so that no chain of additions is longer than MAX_CHAIN.
     pub levels: usize,
     row_blocks: usize,
@@ -265,8 +274,8 @@ pub struct WeightUnit {
 
 impl WeightCut {
     /// `block` is that of the column gradient: no unit has channels of two of them.
-    pub fn new(g: &Geometry, columns: usize, block: usize, threads: usize) -> Self {
-        let whole = Self::of_segments(g, columns, block, WEIGHT_DEPTH);
+    pub fn new(g: &Geometry, columns: usize, block: usize, threads: usize, sum: WeightSum) -> Self {
+        let whole = Self::of_segments(g, columns, block, sum);
         let (all_rows, all_taps, all_channels) =
             (whole.rows, whole.taps, across_groups(g).channels_per_group() as usize);
         let mut channels = block;
@@ -296,17 +305,18 @@ impl WeightCut {
         }
     }
 
-    /// Units as segments are, with their numbers, and all output channels of a group; tiles of at most `depth` positions.
-    pub fn of_segments(g: &Geometry, columns: usize, block: usize, depth: usize) -> Self {
+    /// Units as segments are, with their numbers, and all output channels of a group.
+    pub fn of_segments(g: &Geometry, columns: usize, block: usize, sum: WeightSum) -> Self {
         let depthwise = g.is_depthwise();
         let g = &across_groups(g);
-        let depth = depth.min(g.positions() as usize);
-        let tiles = (g.n as usize).saturating_mul((g.positions() as usize).div_ceil(depth));
+        let depth = sum.depth.min(g.positions() as usize);
+        let images = if sum.by_image { 1 } else { g.n as usize };
+        let tiles = images.saturating_mul((g.positions() as usize).div_ceil(depth));
         Self {
             rows: if depthwise { 1 } else { g.outputs_per_group() as usize },
             taps: g.taps() as usize,
             channels: block,
-            depth,
+            sum: WeightSum { depth, ..sum },
             levels: if tiles > MAX_CHAIN { 2 } else { 1 },
             row_blocks: 1,
             tap_blocks: 1,
@@ -345,5 +355,15 @@ impl WeightCut {
     /// Elements of all levels of accumulators of so many units.
     pub fn acc_len(&self, units: usize) -> usize {
         units.saturating_mul(self.unit_len()).saturating_mul(self.levels)
+    }
+
+    /// Elements of all accumulators of so many units: those of so many images, and behind them what these are added up in.
+    pub fn all_acc_len(&self, units: usize, images: usize) -> usize {
+        if self.sum.by_image {
+            let totals = units.saturating_mul(self.unit_len());
+            self.acc_len(units).saturating_mul(images).saturating_add(totals)
+        } else {
+            self.acc_len(units)
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::super::tile::Tile;
 use super::grad_y::GradY;
 use super::hits::{CHUNK, Together};
 use super::pack::UnitWeights;
-use super::{Run, clear};
+use super::{Place, Run, clear};
 use crate::error::Result;
 use crate::exec::Team;
 use crate::plan::band::BandPart;
@@ -23,11 +23,8 @@ impl<T: HasKernels> Run<'_, T> {
         unsafe {
             for part in self.plan.band_parts() {
                 self.share_images(team, images, part.units, &|worker, slot, unit| {
-                    let (mut worker, unit) = (Worker::new(self, worker, first + slot, slot), part.first_unit + unit);
-                    if part.first_tap == 0 && part.first_tile == 0 {
-                        worker.clear_grad_x(unit);
-                    }
-                    worker.unit(unit, &part);
+                    let place = Place { n: first + slot, slot, sum: slot };
+                    Worker::new(self, worker, place).unit(part.first_unit + unit, &part);
                 })?;
                 if self.tensors.wants_partial() && !self.plan.whole_groups {
                     self.write_partial(first, images, &part, team)?;
@@ -36,14 +33,23 @@ impl<T: HasKernels> Run<'_, T> {
         }
         Ok(())
     }
+
+    /// The same for one image, on one thread, where no partial sums are kept.
+    pub(super) unsafe fn column_gradients_alone(&self, place: Place, worker: usize) {
+        for part in self.plan.band_parts() {
+            for unit in part.first_unit..part.first_unit + part.units {
+                // SAFETY: the worker's scratch and the image's slot are this thread's alone.
+                unsafe { Worker::new(self, worker, place).unit(unit, &part) };
+            }
+        }
+    }
 }
 
 /// One thread's part of one image.
 pub(super) struct Worker<'a, T: HasKernels> {
     pub run: &'a Run<'a, T>,
     pub sampler: Sampler<'a, T>,
-    pub n: usize,
-    pub slot: usize,
+    pub place: Place,
     pub grad_y: *mut T::Compute,
     gcol: *mut T::Compute,
     pub dots: *mut T::Compute,
@@ -54,7 +60,7 @@ pub(super) struct Worker<'a, T: HasKernels> {
 }
 
 impl<'a, T: HasKernels> Worker<'a, T> {
-    unsafe fn new(run: &'a Run<'a, T>, worker: usize, n: usize, slot: usize) -> Self {
+    unsafe fn new(run: &'a Run<'a, T>, worker: usize, place: Place) -> Self {
         let map = &run.plan.scratch;
         // SAFETY: the scratch is this worker's alone.
         unsafe {
@@ -66,8 +72,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
             Self {
                 run,
                 sampler,
-                n,
-                slot,
+                place,
                 grad_y: scratch.add(map.grad_y).cast(),
                 gcol: scratch.add(map.gcol).cast(),
                 dots: scratch.add(map.dots).cast(),
@@ -78,15 +83,16 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         }
     }
 
-    /// Sets a unit's channels of grad_x to 0.
-    unsafe fn clear_grad_x(&self, unit: usize) {
-        if self.run.tensors.grad_x.is_null() {
-            return;
-        }
+    /// Copies a unit's channels of x, so that they are in this thread's cache, and sets those of grad_x to 0.
+    unsafe fn begin(&self, unit: usize) {
         let channels = self.run.plan.channels.unit_channels(unit);
-        // SAFETY: a unit's channels of grad_x are neighbours.
+        // SAFETY: a unit's channels are a block of the copy, and neighbours in grad_x; no other thread uses them.
         unsafe {
-            let pixels = self.run.grad_pixels(self.slot, channels.start);
+            self.run.images.copy_whole_block(self.place.n, self.place.slot, channels.start);
+            if self.run.tensors.grad_x.is_null() {
+                return;
+            }
+            let pixels = self.run.grad_pixels(self.place.slot, channels.start);
             clear(pixels.first.add(channels.start), self.run.plan.pixels() * channels.len());
         }
     }
@@ -97,15 +103,20 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         let cut = &plan.channels;
         let all = plan.problem.geometry.positions() as usize;
         // SAFETY: unit and taps exist.
-        unsafe { self.weights.turn_to(unit, part) };
+        unsafe {
+            if part.first_tap == 0 && part.first_tile == 0 {
+                self.begin(unit);
+            }
+            self.weights.turn_to(unit, part);
+        }
         for number in part.first_tile..part.first_tile + part.tiles {
             let first = number * plan.positions;
             let positions = plan.positions.min(all - first);
-            let tile = Tile::new(self.n, first, positions, plan.problem.geometry.out_w as usize);
+            let tile = Tile::new(self.place.n, first, positions, plan.problem.geometry.out_w as usize);
             // SAFETY: tile, segments and taps exist.
             unsafe {
                 self.sampler.place(tile);
-                self.run.ask_for_pixels(tile, self.slot, cut.unit_channels(unit));
+                self.run.ask_for_pixels(tile, self.place.slot, cut.unit_channels(unit));
                 for segment in cut.segments(unit) {
                     if plan.depthwise {
                         self.depthwise(unit, tile, &segment, part);
@@ -117,11 +128,17 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                         let grad_y = self.multiply(tile, &segment, first_tap, taps);
                         self.corners(unit, tile, &segment.columns(first_tap, taps), part);
                         if self.run.sweeps() {
-                            self.run.add_tile(&self.run.weight_unit(segment.number), tile, &grad_y, self.samples());
+                            let unit = self.run.weight_unit(segment.number);
+                            self.run.add_tile(&unit, self.place.sum, tile, &grad_y, self.samples());
                         }
                     }
                 }
             }
+        }
+        let is_last = part.first_tap + part.taps == cut.taps && part.first_tile + part.tiles == plan.tiles();
+        if is_last && !self.run.tensors.grad_x.is_null() {
+            // SAFETY: all that adds to the unit's channels is done.
+            unsafe { self.run.write_grad_x(self.place.n, self.place.slot, unit) };
         }
     }
 
@@ -210,9 +227,9 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         let null = std::ptr::null_mut();
         // SAFETY: channels of the image and of grad_x.
         unsafe {
-            let image = run.images.sampled(self.n, self.slot, Made::Everything);
+            let image = run.images.sampled(self.place.n, self.place.slot, Made::Everything);
             let pixels = image.pixels(together.first_channel);
-            let grad_pixels = run.grad_pixels(self.slot, together.first_channel);
+            let grad_pixels = run.grad_pixels(self.place.slot, together.first_channel);
             let wants_grad_x = !run.tensors.grad_x.is_null();
             CornerGradientsArgs {
                 positions,
@@ -237,13 +254,13 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         // SAFETY: the arguments describe a tile, a chunk is a part of it.
         unsafe {
             let wants_grad_x = !args.grad_image.is_null();
-            if !wants_grad_x || run.count_hits(self.slot, together, &args.corners, tile.positions) {
+            if !wants_grad_x || run.count_hits(self.place.slot, together, &args.corners, tile.positions) {
                 return kernel(args);
             }
             for first in (0..tile.positions).step_by(CHUNK) {
                 let chunk = args.part(first, CHUNK.min(tile.positions - first));
                 kernel(&chunk);
-                run.count_chunk((self.n, self.slot), together, &chunk.corners, chunk.positions);
+                run.count_chunk((self.place.n, self.place.slot), together, &chunk.corners, chunk.positions);
             }
         }
     }
@@ -264,7 +281,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
             let (to, to_stride) = if plan.whole_groups {
                 (self.offset_gradients, plan.scratch.sampler.stride)
             } else {
-                let row = run.partial(self.slot, unit + deformable_group - part.first_row, tap - part.first_tap);
+                let row = run.partial(self.place.slot, unit + deformable_group - part.first_row, tap - part.first_tap);
                 (row.add(tile.first - part.first_tile * plan.positions), plan.band.stride)
             };
             (plan.kernels.offset_gradients)(&OffsetGradientsArgs {

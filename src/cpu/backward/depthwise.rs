@@ -26,7 +26,7 @@ impl<T: HasKernels> columns::Worker<'_, T> {
                 let weights = self.weights.taps(&columns);
                 let corners = self.sampler.corners_of_taps(deformable_group, &columns, |_| {});
                 let grad_y = self.grad_y.add(first_channel - all.first_channel);
-                let grad_pixels = run.grad_pixels(self.slot, first_channel);
+                let grad_pixels = run.grad_pixels(self.place.slot, first_channel);
                 let args = DepthwiseGradientsArgs {
                     weight: weights.data,
                     weight_stride: weights.stride as usize,
@@ -34,10 +34,10 @@ impl<T: HasKernels> columns::Worker<'_, T> {
                     grad_image: grad_pixels.first.wrapping_add(first_channel),
                     grad_pixel_stride: grad_pixels.stride,
                     outside: self.outside,
-                    ..run.depthwise_args((tile, self.slot), &columns, &corners, grad_y)
+                    ..run.depthwise_args((tile, self.place.slot), &columns, &corners, grad_y)
                 };
                 let args = match &weight_unit {
-                    Some(weight_unit) => run.with_sums(weight_unit, tile, &columns, args),
+                    Some(weight_unit) => run.with_sums((weight_unit, self.place.sum), tile, &columns, args),
                     None => args,
                 };
                 self.scatter_taps(tile, together, &args);
@@ -49,7 +49,7 @@ impl<T: HasKernels> columns::Worker<'_, T> {
                 }
             }
             if let Some(weight_unit) = weight_unit {
-                run.carry_taps(&weight_unit, tile, &all);
+                run.carry_taps(&weight_unit, self.place.sum, tile, &all);
             }
         }
     }
@@ -66,7 +66,7 @@ impl<T: HasKernels> columns::Worker<'_, T> {
             let mut first = 0;
             while first < args.taps {
                 let corners = |tap: usize| &*args.corners.add(tap);
-                let fits = |&tap: &usize| run.count_hits(self.slot, together, corners(tap), tile.positions);
+                let fits = |&tap: &usize| run.count_hits(self.place.slot, together, corners(tap), tile.positions);
                 let taps = (first..args.taps).take_while(fits).count();
                 kernel(&args.some_taps(first, taps));
                 first += taps;
@@ -81,7 +81,7 @@ impl<T: HasKernels> columns::Worker<'_, T> {
                     let grad_y = args.grad_y.add(start * args.grad_y_stride);
                     let (dots, grad_weight) = (none, none);
                     kernel(&DepthwiseGradientsArgs { positions, corners: &corners, grad_y, dots, grad_weight, ..tap });
-                    run.count_chunk((self.n, self.slot), together, &corners, positions);
+                    run.count_chunk((self.place.n, self.place.slot), together, &corners, positions);
                 }
                 first += 1;
             }
@@ -100,9 +100,9 @@ impl<T: HasKernels> weight::Worker<'_, T> {
                 let corners = self.sampler.corners_of_taps(deformable_group, &columns, |_| {});
                 let grad_y = self.grad_y.add(columns.first_channel - all.first_channel);
                 let args = run.depthwise_args((tile, slot), &columns, &corners, grad_y);
-                (run.plan.kernels.depthwise_gradients)(&run.with_sums(unit, tile, &columns, args));
+                (run.plan.kernels.depthwise_gradients)(&run.with_sums((unit, slot), tile, &columns, args));
             }
-            run.carry_taps(unit, tile, all);
+            run.carry_taps(unit, slot, tile, all);
         }
     }
 }
@@ -146,13 +146,13 @@ impl<T: HasKernels> Run<'_, T> {
     /// The same, which adds a tile's part to a unit of grad_weight.
     unsafe fn with_sums(
         &self,
-        unit: &WeightUnit,
+        (unit, slot): (&WeightUnit, usize),
         tile: Tile,
         columns: &Columns,
         args: DepthwiseGradientsArgs<T::Compute>,
     ) -> DepthwiseGradientsArgs<T::Compute> {
         // SAFETY: columns of the unit.
-        let grad_weight = unsafe { self.tap_sums(unit, columns) };
+        let grad_weight = unsafe { self.tap_sums(unit, slot, columns) };
         let (grad_weight_stride, accumulate) = (self.plan.weight.channels, self.continues_chain(tile));
         DepthwiseGradientsArgs { grad_weight, grad_weight_stride, accumulate, ..args }
     }

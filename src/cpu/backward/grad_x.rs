@@ -7,23 +7,17 @@ use crate::abi::DCN_GRAD_X;
 use crate::plan::maps::{is_planes, pixel_stride};
 use std::ops::Range;
 
-/// Pixels of grad_x that are written as one unit of work.
+/// Pixels of grad_x that are written at a time.
 const PIXELS_PER_PART: usize = 512;
 
 impl<T: HasKernels> Run<'_, T> {
-    /// Parts that grad_x of an image is written in.
-    pub(super) fn grad_x_parts(&self) -> usize {
-        self.plan.pixels().div_ceil(PIXELS_PER_PART)
-    }
-
-    /// Writes a part of grad_x of the images in flight, of which `first` is the first.
-    pub(super) unsafe fn write_grad_x(&self, first: usize, part: usize) {
-        let (slot, part) = (part / self.grad_x_parts(), part % self.grad_x_parts());
-        let start = part * PIXELS_PER_PART;
-        let part = start..self.plan.pixels().min(start + PIXELS_PER_PART);
-        for unit in 0..self.plan.channels.units() {
-            // SAFETY: each part has its own pixels.
-            unsafe { self.write_pixels(first + slot, slot, part.clone(), self.plan.channels.unit_channels(unit)) };
+    /// Writes a unit's channels of grad_x of image `n`, which is in `slot`.
+    pub(super) unsafe fn write_grad_x(&self, n: usize, slot: usize, unit: usize) {
+        let pixels = self.plan.pixels();
+        for start in (0..pixels).step_by(PIXELS_PER_PART) {
+            let part = start..pixels.min(start + PIXELS_PER_PART);
+            // SAFETY: channels and pixels exist.
+            unsafe { self.write_pixels(n, slot, part, self.plan.channels.unit_channels(unit)) };
         }
     }
 
@@ -32,7 +26,7 @@ impl<T: HasKernels> Run<'_, T> {
         let tensor = &self.plan.problem.grad_x;
         // SAFETY: pixels of the image, in the workspace and in the caller's tensor.
         unsafe {
-            if self.tensors.adds_to(DCN_GRAD_X) || self.any_moved_on(slot) {
+            if self.tensors.adds_to(DCN_GRAD_X) || self.any_moved_on(slot, channels.clone()) {
                 return self.add_pixels(n, slot, part, channels);
             }
             let pixels = self.grad_pixels(slot, channels.start);

@@ -15,6 +15,7 @@ use super::{Run, store};
 use crate::abi::DCN_GRAD_X;
 use crate::cpu::element::Compute;
 use crate::plan::tiling::MAX_CHAIN;
+use std::ops::Range;
 
 /// Positions that are scattered between two looks at the counts, where a cell is about to get more than its share.
 pub(super) const CHUNK: usize = 16;
@@ -201,10 +202,10 @@ impl<T: HasKernels> Run<'_, T> {
         unsafe { *self.second_element(slot, channel, pixel) }
     }
 
-    /// Whether any sums of an image have moved on.
-    pub(super) unsafe fn any_moved_on(&self, slot: usize) -> bool {
-        // SAFETY: the marks of all rows.
-        unsafe { (0..self.plan.hit_rows()).any(|row| *self.has_moved_on(slot, row)) }
+    /// Whether sums of any of a unit's channels have moved on.
+    pub(super) unsafe fn any_moved_on(&self, slot: usize, mut channels: Range<usize>) -> bool {
+        // SAFETY: the channels exist; marks of other units, which other threads may set, are not read.
+        channels.any(|channel| unsafe { self.channel_moved_on(slot, channel) })
     }
 
     /// Whether sums of a channel have moved on.

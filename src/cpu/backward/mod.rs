@@ -1,10 +1,11 @@
 //! The fused backward pass. For each image:
 //!
-//! 1. [`columns`]: column gradient = grad_y * weight, a tile at a time; from it the corner dot products, which give the
-//!    gradients of offset and mask, and what each sample adds to grad_x;
-//! 2. [`outputs`]: partial sums of the gradients of offset and mask are added up; [`grad_x`] goes to the caller's layout;
-//! 3. [`weight`]: grad_weight += grad_y^T * im2col tile, sampled again, which is cheaper than storing it. A single image
-//!    with few output channels has this done in step 1, whose corners it reads anyway (`sweeps`).
+//! 1. [`columns`]: unit of channels by unit, x is copied; column gradient = grad_y * weight, a tile at a time; from it the
+//!    corner dot products, which give the gradients of offset and mask, and what each sample adds to grad_x; [`grad_x`]
+//!    goes to the caller's layout;
+//! 2. [`outputs`]: partial sums of the gradients of offset and mask are added up;
+//! 3. [`weight`]: grad_weight += grad_y^T * im2col tile, sampled again, which is cheaper than storing it. Where there are
+//!    few output channels, this is done in step 1, whose corners are read anyway (`sweeps`).
 //!
 //! [`bias`] is apart. No step depends on another gradient's being wanted, so bits do not either.
 
@@ -23,7 +24,7 @@ use super::element::{Compute, Element};
 use super::images::{Blocks, Images, Pixels};
 use super::kernels::*;
 use super::sampler::SamplerInput;
-use super::share::{Units, share, share_all};
+use super::share::share;
 use crate::error::Result;
 use crate::exec::Team;
 use crate::plan::arena::LINE;
@@ -71,6 +72,16 @@ impl<T: Element> BackwardPointers<T> {
     }
 }
 
+/// An image in flight.
+#[derive(Clone, Copy)]
+struct Place {
+    n: usize,
+    /// Of its copy, its grad_x and what belongs to them.
+    slot: usize,
+    /// Of its sum of grad_weight, where it has one of its own.
+    sum: usize,
+}
+
 /// A run in progress: the plan and where everything is.
 struct Run<'a, T: HasKernels> {
     plan: &'a BackwardPlan<T>,
@@ -111,8 +122,16 @@ pub unsafe fn run<T: HasKernels>(plan: &BackwardPlan<T>, tensors: BackwardPointe
             run.packed = packed;
         }
         for units in run.weight_bands() {
-            for first in (0..n).step_by(plan.images_in_flight) {
-                run.images(first, plan.images_in_flight.min(n - first), &units, team)?;
+            let alone = plan.image_per_worker && run.sweeps();
+            let together = if alone { plan.image_sums } else { plan.images_in_flight };
+            for first in (0..n).step_by(together) {
+                let images = together.min(n - first);
+                if alone {
+                    run.image_by_image(first, images, team)?;
+                    run.add_image_sums(first, images, &units, team)?;
+                } else {
+                    run.images(first, images, &units, team)?;
+                }
             }
             run.finish_weight(&units, team)?;
         }
@@ -133,7 +152,8 @@ impl<T: HasKernels> Run<'_, T> {
     unsafe fn images(&self, first: usize, images: usize, units: &Range<usize>, team: &Team) -> Result<()> {
         let columns = units.start == 0 && self.tensors.wants_columns();
         let (grad_x, weight) = (columns && !self.tensors.grad_x.is_null(), !self.tensors.grad_weight.is_null());
-        let parts = if columns || weight { self.images.parts() } else { 0 };
+        // The column gradient copies x itself, unit by unit.
+        let parts = if weight && !columns { self.images.parts() } else { 0 };
         // SAFETY: units write disjoint parts; images first..first + images exist.
         unsafe {
             share(team, self.plan.workers, images * parts, &|_, unit| {
@@ -145,18 +165,32 @@ impl<T: HasKernels> Run<'_, T> {
             if columns {
                 self.column_gradients(first, images, team)?;
             }
-            // The large units first: the small ones even out when the threads are done.
-            let weight_units = if weight && !self.sweeps() { units.len() } else { 0 };
-            let grad_x_parts = if grad_x { images * self.grad_x_parts() } else { 0 };
-            let kinds = [
-                Units {
-                    count: weight_units,
-                    body: &|worker, unit| self.add_to_weight(worker, units.start + unit, first..first + images),
-                },
-                Units { count: grad_x_parts, body: &|_, part| self.write_grad_x(first, part) },
-            ];
-            share_all(team, self.plan.workers, kinds)
+            let (by_image, all) = (self.plan.weight.sum.by_image, units.len());
+            let weight_units = match (weight && !self.sweeps(), by_image) {
+                (false, _) => 0,
+                (_, true) => images * all,
+                (_, false) => all,
+            };
+            share(team, self.plan.workers, weight_units, &|worker, unit| {
+                let (slot, number) = (unit / all, units.start + unit % all);
+                let slots = if by_image { slot..slot + 1 } else { 0..images };
+                self.add_to_weight(worker, number, first, slots);
+            })?;
+            if weight && by_image { self.add_image_sums(first, images, units, team) } else { Ok(()) }
         }
+    }
+
+    /// Each thread takes the next image and does it alone: all gradients but what is summed over images, of which each has
+    /// its own sum. So nobody waits, and one thread copies while another one computes.
+    unsafe fn image_by_image(&self, first: usize, images: usize, team: &Team) -> Result<()> {
+        share(team, self.plan.workers, images, &|worker, image| {
+            let (n, slot) = (first + image, worker);
+            // SAFETY: one task runs as each worker, with that worker's slot; image n exists.
+            unsafe {
+                self.clear_hits(slot);
+                self.column_gradients_alone(Place { n, slot, sum: image }, worker);
+            }
+        })
     }
 
     /// Whether the column gradient's sweep over the tiles sums grad_weight up, too.

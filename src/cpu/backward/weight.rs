@@ -13,6 +13,7 @@ use crate::abi::*;
 use crate::cpu::element::Compute;
 use crate::error::Result;
 use crate::exec::Team;
+use crate::plan::cuts::WeightSum;
 use crate::plan::maps::flat_stride;
 use crate::plan::tiling::MAX_CHAIN;
 use std::ops::Range;
@@ -27,14 +28,35 @@ pub(super) struct WeightUnit {
 }
 
 impl<T: HasKernels> Run<'_, T> {
-    /// Adds the part of the images in flight to a unit's accumulators.
-    pub(super) unsafe fn add_to_weight(&self, worker: usize, unit: usize, images: Range<usize>) {
-        // SAFETY: each unit has its own accumulators.
+    /// Adds the part of images in flight, the first of which is `first`, to a unit's accumulators.
+    pub(super) unsafe fn add_to_weight(&self, worker: usize, unit: usize, first: usize, slots: Range<usize>) {
+        // SAFETY: each unit has its own accumulators, and each slot where images have sums of their own.
         unsafe {
             let mut worker = Worker::new(self, worker);
             let unit = self.weight_unit(unit);
-            images.enumerate().for_each(|(slot, n)| worker.image(&unit, n, slot));
+            slots.for_each(|slot| worker.image(&unit, first + slot, slot));
         }
+    }
+
+    /// Adds the sums of some images up, where they have their own, in the order of images.
+    pub(super) unsafe fn add_image_sums(
+        &self,
+        first: usize,
+        images: usize,
+        units: &Range<usize>,
+        team: &Team,
+    ) -> Result<()> {
+        let cut = &self.plan.weight;
+        share(team, self.plan.workers, units.len(), &|_, unit| {
+            let number = units.start + unit;
+            for slot in 0..images {
+                // SAFETY: each unit has its own accumulators; those of an image are complete.
+                unsafe {
+                    let (from, to) = (self.weight_acc(slot, cut.levels - 1, number), self.weight_total(number));
+                    add_level(from, to, 0..cut.unit_len(), first + slot > 0);
+                }
+            }
+        })
     }
 
     pub(super) fn weight_unit(&self, number: usize) -> WeightUnit {
@@ -63,13 +85,29 @@ impl<T: HasKernels> Run<'_, T> {
         }
     }
 
-    /// A unit's accumulators; those of a band are kept at a time.
-    unsafe fn weight_acc(&self, level: usize, number: usize) -> *mut T::Compute {
-        let cut = &self.plan.weight;
-        // SAFETY: level and unit exist.
+    /// A unit's accumulators: where images have sums of their own, those of the sum in `slot`. Those of a band of units are
+    /// kept at a time.
+    unsafe fn weight_acc(&self, slot: usize, level: usize, number: usize) -> *mut T::Compute {
+        let (cut, band) = (&self.plan.weight, self.plan.weight_band);
+        let slot = if cut.sum.by_image { slot } else { 0 };
+        // SAFETY: slot, level and unit exist.
         unsafe {
             let all = self.workspace.add(self.plan.workspace.grad_weight).cast::<T::Compute>();
-            all.add((number % self.plan.weight_band * cut.levels + level) * cut.unit_len())
+            all.add(slot * cut.acc_len(band) + (number % band * cut.levels + level) * cut.unit_len())
+        }
+    }
+
+    /// What a unit's sums are in when all images are done.
+    unsafe fn weight_total(&self, number: usize) -> *mut T::Compute {
+        let (plan, cut) = (self.plan, &self.plan.weight);
+        // SAFETY: the unit exists; where images have their own sums, the totals are behind those of all slots.
+        unsafe {
+            if cut.sum.by_image {
+                let sums = self.weight_acc(0, 0, 0).add(plan.image_sums * cut.acc_len(plan.weight_band));
+                sums.add(number % plan.weight_band * cut.unit_len())
+            } else {
+                self.weight_acc(0, cut.levels - 1, number)
+            }
         }
     }
 
@@ -100,7 +138,7 @@ impl<T: HasKernels> Run<'_, T> {
                     self.write_taps(unit, None, to);
                     continue;
                 }
-                let data = self.weight_acc(cut.levels - 1, unit.number).add(r * cut.padded_width()).cast_const();
+                let data = self.weight_total(unit.number).add(r * cut.padded_width()).cast_const();
                 self.write_taps(unit, Some(Matrix { data, stride: tap_width as isize }), to);
             }
         }
@@ -160,7 +198,7 @@ impl<'a, T: HasKernels> Worker<'a, T> {
             let col = scratch.add(map.col).cast();
             // The micro-kernel reads whole panels: what is beyond the last column must be a value, whichever.
             if !plan.depthwise {
-                clear::<T::Compute>(col, plan.weight.depth * plan.col_stride());
+                clear::<T::Compute>(col, plan.weight.sum.depth * plan.col_stride());
             }
             let sampler = Sampler::new(run.sampler_input(), &map.sampler, scratch);
             Self { run, sampler, grad_y: scratch.add(map.grad_y).cast(), col }
@@ -172,8 +210,8 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         let (run, plan) = (self.run, self.run.plan);
         let all = plan.problem.geometry.positions() as usize;
         let stride = plan.col_stride();
-        for first in (0..all).step_by(plan.weight.depth) {
-            let positions = plan.weight.depth.min(all - first);
+        for first in (0..all).step_by(plan.weight.sum.depth) {
+            let positions = plan.weight.sum.depth.min(all - first);
             let tile = Tile::new(n, first, positions, plan.problem.geometry.out_w as usize);
             // SAFETY: the tile exists; `slot` holds the image's copy.
             unsafe {
@@ -186,51 +224,55 @@ impl<'a, T: HasKernels> Worker<'a, T> {
                 let col = Matrix { data: self.col.cast_const(), stride: stride as isize };
                 self.sampler.sample(&mut image, &unit.columns, self.col, stride);
                 let grad_y = run.copy_grad_y(tile, unit.first_output, unit.rows, self.grad_y);
-                run.add_tile(unit, tile, &grad_y, col);
+                run.add_tile(unit, slot, tile, &grad_y, col);
             }
         }
     }
 }
 
 impl<T: HasKernels> Run<'_, T> {
-    /// Adds a tile's part to a unit, from its im2col tile and its part of grad_y. Tiles come in order.
+    /// Adds the part of a tile to a unit's sum in `slot`, from its im2col tile and its part of grad_y. Tiles come in
+    /// order.
     pub(super) unsafe fn add_tile(
         &self,
         unit: &WeightUnit,
+        slot: usize,
         tile: Tile,
         grad_y: &GradY<T::Compute>,
         col: Matrix<*const T::Compute>,
     ) {
         // SAFETY: the caller's promise.
         unsafe {
-            self.multiply_columns(unit, tile, grad_y, col);
-            self.carry(unit, tile, 0..unit.rows * self.plan.weight.padded_width());
+            self.multiply_columns(unit, slot, tile, grad_y, col);
+            self.carry(unit, slot, tile, 0..unit.rows * self.plan.weight.padded_width());
         }
     }
 
     /// Depthwise: the first level of accumulators of some columns of a unit: a row of its channels for each tap.
-    pub(super) unsafe fn tap_sums(&self, unit: &WeightUnit, columns: &Columns) -> *mut T::Compute {
+    pub(super) unsafe fn tap_sums(&self, unit: &WeightUnit, slot: usize, columns: &Columns) -> *mut T::Compute {
         let tap = columns.first_tap - unit.columns.first_tap;
         let channel = columns.first_channel - unit.columns.first_channel;
         // SAFETY: the unit has the columns.
-        unsafe { self.weight_acc(0, unit.number).add(tap * self.plan.weight.channels + channel) }
+        unsafe { self.weight_acc(slot, 0, unit.number).add(tap * self.plan.weight.channels + channel) }
     }
 
     /// Depthwise: after a tile, as [`Run::carry`], for some taps.
-    pub(super) unsafe fn carry_taps(&self, unit: &WeightUnit, tile: Tile, columns: &Columns) {
+    pub(super) unsafe fn carry_taps(&self, unit: &WeightUnit, slot: usize, tile: Tile, columns: &Columns) {
         let first = (columns.first_tap - unit.columns.first_tap) * self.plan.weight.channels;
         // SAFETY: the unit has the columns.
-        unsafe { self.carry(unit, tile, first..first + columns.taps * self.plan.weight.channels) };
+        unsafe { self.carry(unit, slot, tile, first..first + columns.taps * self.plan.weight.channels) };
     }
 
-    /// The number of a tile among all that a unit sums up.
+    /// The number of a tile among all that a sum of a unit has.
     fn weight_tile(&self, tile: Tile) -> usize {
-        tile.n * self.weight_tiles() + tile.first / self.plan.weight.depth
+        let WeightSum { depth, by_image } = self.plan.weight.sum;
+        let before = if by_image { 0 } else { tile.n * self.weight_tiles() };
+        before + tile.first / depth
     }
 
     /// Tiles of an image.
     fn weight_tiles(&self) -> usize {
-        (self.plan.problem.geometry.positions() as usize).div_ceil(self.plan.weight.depth)
+        (self.plan.problem.geometry.positions() as usize).div_ceil(self.plan.weight.sum.depth)
     }
 
     /// Whether a tile is added to what is in the first level of accumulators.
@@ -242,6 +284,7 @@ impl<T: HasKernels> Run<'_, T> {
     unsafe fn multiply_columns(
         &self,
         unit: &WeightUnit,
+        slot: usize,
         tile: Tile,
         grad_y: &GradY<T::Compute>,
         col: Matrix<*const T::Compute>,
@@ -249,7 +292,7 @@ impl<T: HasKernels> Run<'_, T> {
         let (plan, width) = (self.plan, self.plan.kernels.columns);
         // SAFETY: rows of grad_y, panels of the im2col tile and of the unit's accumulators.
         unsafe {
-            let acc = self.weight_acc(0, unit.number);
+            let acc = self.weight_acc(slot, 0, unit.number);
             for panel in 0..(unit.columns.taps * unit.columns.channels).div_ceil(width) {
                 grad_y.multiply_transposed(plan.kernels)(&MultiplyArgs {
                     rows: unit.rows,
@@ -268,19 +311,31 @@ impl<T: HasKernels> Run<'_, T> {
     }
 
     /// After a tile: adds some accumulators of the first level into the second, if their chain is full or ends.
-    unsafe fn carry(&self, unit: &WeightUnit, tile: Tile, some: Range<usize>) {
+    unsafe fn carry(&self, unit: &WeightUnit, slot: usize, tile: Tile, some: Range<usize>) {
         let number = self.weight_tile(tile);
-        let last = number + 1 == self.weight_tiles() * self.plan.problem.geometry.n as usize;
+        let images = if self.plan.weight.sum.by_image { 1 } else { self.plan.problem.geometry.n as usize };
+        let last = number + 1 == self.weight_tiles() * images;
         if self.plan.weight.levels == 1 || !(last || (number + 1).is_multiple_of(MAX_CHAIN)) {
             return;
         }
-        let add = number >= MAX_CHAIN;
         // SAFETY: both levels exist.
         unsafe {
-            let (from, to) = (self.weight_acc(0, unit.number), self.weight_acc(1, unit.number));
-            for i in some {
-                *to.add(i) = if add { *to.add(i) + *from.add(i) } else { *from.add(i) };
-            }
+            let level = |level| self.weight_acc(slot, level, unit.number);
+            add_level(level(0), level(1), some, number >= MAX_CHAIN);
+        }
+    }
+}
+
+/// Adds some accumulators to those of the next level, or copies them there.
+///
+/// # Safety
+///
+/// Both levels have them.
+unsafe fn add_level<C: Compute>(from: *const C, to: *mut C, some: Range<usize>, add: bool) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        for i in some {
+            *to.add(i) = if add { *to.add(i) + *from.add(i) } else { *from.add(i) };
         }
     }
 }
