@@ -3,6 +3,7 @@
 
 use super::arena::{Arena, LINE, THREAD_BYTES};
 use super::band::{Band, BandPart};
+use super::batch::{IMAGE_SUM_BYTES, in_flight, kept_sums, threads_for, units_of};
 use super::cuts::{ChannelCut, WEIGHT_DEPTH, WeightCut, WeightSum};
 use super::maps::{Image, SamplerMap, image_size};
 use crate::cpu::element::MAX_SAMPLE_CHANNELS;
@@ -21,15 +22,6 @@ const OUTPUT_BLOCK: usize = 512;
 const PAGE: usize = 4096;
 /// Most of grad_weight that is summed up while the column gradient is computed.
 const SWEEP_BYTES: usize = 160 << 10;
-/// Most of grad_weight that images of a batch have a sum of their own of.
-const IMAGE_SUM_BYTES: usize = 5 << 18;
-/// Units of channels that a batch is cut into at least, where it has the work: for as many threads.
-const UNITS: u64 = 4;
-const UNIT_WORK: u64 = 32_000_000;
-/// Operations for each thread between two times that all wait for one another.
-const THREAD_WORK: u64 = 1_000_000_000;
-/// Below this many operations a run stays on the calling thread.
-const PARALLEL_WORK: u64 = 10_000_000;
 
 /// Byte offsets of one thread's scratch, within that scratch.
 #[derive(Clone, Copy, Debug, Default)]
@@ -115,8 +107,8 @@ impl<T: HasKernels> BackwardPlan<T> {
     pub fn new(problem: &Problem, kernels: &'static Kernels<T>, threads: usize) -> Result<Self> {
         let g = &problem.geometry;
         let size = size_of::<T::Compute>();
-        let threads = if problem.forward_flops() < PARALLEL_WORK { 1 } else { threads };
-        let channels = ChannelCut::new(g, kernels.columns, units_of(problem.forward_flops()));
+        let threads = threads_for(problem, threads);
+        let channels = ChannelCut::new(g, kernels.columns, units_of(problem));
         let positions = (96 * size_of::<f32>() / size).min((g.positions() as usize).next_multiple_of(16));
         let whole_groups = channels.has_whole_deformable_groups();
         let tiles = (g.positions() as usize).div_ceil(positions);
@@ -133,21 +125,15 @@ impl<T: HasKernels> BackwardPlan<T> {
         };
         // Of the phases, these two have the largest units.
         let units = channels.units().saturating_mul(g.n as usize).max(weight.units());
-        let threads = threads.min(units);
-        let image_per_worker = one_sweep && sum.by_image && threads > 1 && channels.units() == 1 && whole_groups;
-        let images_in_flight = if image_per_worker { threads } else { in_flight(problem, channels.units(), threads) };
-        let image_bytes = weight.acc_len(weight.units()).saturating_mul(size);
-        let image_sums =
-            if image_per_worker { kept_sums(image_bytes, g.n as usize, threads) } else { images_in_flight };
         let mut plan = Self {
             problem: *problem,
             depthwise: g.is_depthwise(),
             kernels,
             image: Image::new::<T>(&problem.x),
-            workers: threads,
-            images_in_flight,
-            image_per_worker,
-            image_sums,
+            workers: threads.min(units),
+            images_in_flight: 1,
+            image_per_worker: false,
+            image_sums: 1,
             positions,
             channels,
             whole_groups,
@@ -160,6 +146,7 @@ impl<T: HasKernels> BackwardPlan<T> {
             scratch: ScratchMap::default(),
             workspace: WorkspaceMap::default(),
         };
+        plan.share_images();
         // All packed weights, a run's or the caller's, are to be counted.
         Arena::default().take::<T::Compute>(plan.packed_len())?;
         plan.scratch = plan.map_scratch()?;
@@ -170,6 +157,21 @@ impl<T: HasKernels> BackwardPlan<T> {
             plan.workspace = plan.map_workspace()?;
         }
         Ok(plan)
+    }
+
+    /// Decides how many images the threads work on at a time.
+    fn share_images(&mut self) {
+        let (weight, units) = (&self.weight, self.channels.units());
+        let alone = self.one_sweep && weight.sum.by_image && self.whole_groups && units == 1;
+        self.image_per_worker = alone && self.workers > 1;
+        if self.image_per_worker {
+            let image_bytes = weight.acc_len(weight.units()).saturating_mul(size_of::<T::Compute>());
+            self.images_in_flight = self.workers;
+            self.image_sums = kept_sums(image_bytes, self.problem.geometry.n as usize, self.workers);
+        } else {
+            self.images_in_flight = in_flight(&self.problem, units, self.workers);
+            self.image_sums = self.images_in_flight;
+        }
     }
 
     pub fn gcol_stride(&self) -> usize {
@@ -357,29 +359,6 @@ fn weight_sum(problem: &Problem, channels: &ChannelCut, columns: usize, depth: u
     let image = WeightCut::of_segments(g, columns, channels.block, sum);
     let image_fits = || image.acc_len(image.units()).saturating_mul(size_of::<f32>()) <= IMAGE_SUM_BYTES;
     (fits && channels.tap_blocks() == 1 && (g.n == 1 || (g.n <= MAX_CHAIN as i64 && image_fits()))).then_some(sum)
-}
-
-/// Images whose units all threads share at a time: the fewer copies there are, the nearer they are. But threads wait for
-/// one another before the next ones, and units are to be shared evenly.
-fn in_flight(problem: &Problem, units: usize, threads: usize) -> usize {
-    let n = problem.geometry.n.max(1) as usize;
-    let is_enough = |&images: &usize| {
-        let units = units.saturating_mul(images);
-        let work = problem.forward_flops() / n as u64 * images as u64 / threads as u64;
-        work >= THREAD_WORK && units >= 2 * threads && units.is_multiple_of(threads)
-    };
-    let most = threads.min(n);
-    (1..most).find(is_enough).unwrap_or(most)
-}
-
-/// Images whose sums are kept until they are added up: as many as there is room for, each thread having as many to do.
-fn kept_sums(image_bytes: usize, n: usize, threads: usize) -> usize {
-    let most = (IMAGE_SUM_BYTES / image_bytes).max(1) * threads;
-    n.div_ceil(n.div_ceil(most)).next_multiple_of(threads)
-}
-
-fn units_of(work: u64) -> usize {
-    (work / UNIT_WORK).clamp(1, UNITS) as usize
 }
 
 /// Elements from row to row of a tile with rows of so many.

@@ -2,7 +2,7 @@
 //!
 //! - [`implementations`]: the ordered list that a plan takes the first fitting entry of;
 //! - [`forward`], [`tiling`], [`maps`], [`arena`]: the fused forward pass decided: cuts and workspace;
-//! - [`backward`], [`cuts`], [`band`]: the fused backward pass decided;
+//! - [`backward`], [`cuts`], [`band`], [`batch`]: the fused backward pass decided;
 //! - [`direct`]: the last resort, for both passes;
 //! - [`packed`]: the header of packed weights;
 //! - [`arguments`]: the pointers of a run, checked.
@@ -11,6 +11,7 @@ pub mod arena;
 mod arguments;
 pub mod backward;
 pub mod band;
+mod batch;
 pub mod cuts;
 pub mod direct;
 pub mod forward;
