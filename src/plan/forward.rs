@@ -66,6 +66,8 @@ pub struct ForwardPlan<T: HasKernels> {
     /// Rows of each thread's window of x; 0 for none.
     pub window_rows: usize,
     pub output: Output,
+    /// Lines of y are asked for before they are written.
+    pub asks_for_output: bool,
     /// Threads that work at once, each with its scratch.
     pub workers: usize,
     /// Images worked on at once, each with its copy where x is copied; then no more than threads.
@@ -82,6 +84,8 @@ pub struct ForwardPlan<T: HasKernels> {
 const WINDOW_BYTES: usize = 4 << 20;
 /// Fewer rows than this would often not hold what the samples of a tile reach.
 const WINDOW_ROWS: usize = 24;
+/// A y of so many bytes is in a cache, if the caller used it lately.
+const NEAR_OUTPUT: usize = 1 << 20;
 /// Operations that sampling one value costs, for an estimate.
 const SAMPLE_WORK: u64 = 16;
 
@@ -108,6 +112,7 @@ impl<T: HasKernels> ForwardPlan<T> {
             block: g.c as usize,
             window_rows: 0,
             output: Output::new(&problem.y),
+            asks_for_output: false,
             workers,
             images_in_flight: if sharing.image_per_thread { workers } else { sharing.images },
             image_per_worker: sharing.image_per_thread,
@@ -122,6 +127,7 @@ impl<T: HasKernels> ForwardPlan<T> {
         plan.block = plan.copied_block();
         plan.scratch = plan.map_scratch()?;
         plan.window_rows = plan.decide_window();
+        plan.asks_for_output = plan.decide_asking();
         plan.scratch = plan.map_scratch()?;
         // An empty batch needs none.
         if g.n > 0 {
@@ -184,6 +190,15 @@ impl<T: HasKernels> ForwardPlan<T> {
         let all_is_sampled = g.taps().saturating_mul(g.positions()) >= g.h * g.w;
         let pays = !self.depthwise && self.block < g.c as usize && all_is_sampled;
         if pays && (WINDOW_ROWS..g.h as usize).contains(&rows) { rows } else { 0 }
+    }
+
+    /// Whether it pays to ask for lines of y: where the positions of a plane share them, no cache is likely to have them, and
+    /// no window of x needs the room more.
+    fn decide_asking(&self) -> bool {
+        let y = &self.problem.y;
+        let elements = y.dims[..4].iter().fold(1, |product: i64, &dim| product.saturating_mul(dim)) as usize;
+        let is_far = elements.saturating_mul(size_of::<T>()) > NEAR_OUTPUT;
+        self.output == Output::Planes && is_far && self.window_rows == 0
     }
 
     /// Elements of a row of x, all channels.

@@ -4,8 +4,11 @@ use super::bias_at;
 use super::strip::Worker;
 use crate::cpu::element::Compute;
 use crate::cpu::kernels::*;
+use crate::cpu::prefetch::prefetch_far;
 use crate::cpu::tile::{Run, Tile};
+use crate::plan::arena::LINE;
 use crate::plan::maps::Output;
+use std::ops::Range;
 
 /// Most columns of a panel, of any kernel.
 const MAX_COLUMNS: usize = 32;
@@ -15,14 +18,13 @@ impl<T: HasKernels> Worker<'_, T> {
     pub(super) unsafe fn store(&mut self, group: usize, panel: usize, slot: usize) {
         let (plan, tile) = (self.run.plan, self.tile);
         let (tiling, y) = (self.run.tiling, &plan.problem.y);
-        let per_group = plan.packed_geometry().outputs_per_group() as usize;
-        let columns = tiling.columns.min(per_group - panel * tiling.columns);
-        let o = (group * per_group + panel * tiling.columns) as isize;
+        let outputs = self.outputs(group, panel);
+        let (o, columns) = (outputs.start as isize, outputs.len());
         let [sn, so, sh, sw, _] = y.strides.map(|stride| stride as isize);
         // SAFETY: the output channels and positions exist in y, the panel in the accumulators and in the bias.
         unsafe {
             let acc = self.acc(tiling.levels - 1, slot);
-            let bias = self.bias(o as usize, columns);
+            let bias = self.bias(outputs.start, columns);
             let bias = bias.as_ptr();
             let channels = self.run.tensors.y.offset(tile.n as isize * sn + o * so);
             for Run { at, row, column, positions } in self.output_runs(tile) {
@@ -41,6 +43,26 @@ impl<T: HasKernels> Worker<'_, T> {
                 }
             }
         }
+    }
+
+    /// Asks for the lines of the planes of y that a panel of the tile in work is written to.
+    pub(super) fn ask_for_output(&self, group: usize, panel: usize) {
+        let (plan, tile) = (self.run.plan, self.tile);
+        let [sn, so, ..] = plan.problem.y.strides.map(|stride| stride as isize);
+        let tile_of_image = self.run.tensors.y.wrapping_offset(tile.n as isize * sn).wrapping_add(tile.first);
+        for o in self.outputs(group, panel) {
+            let first = tile_of_image.wrapping_offset(o as isize * so);
+            let lines = (0..tile.positions * size_of::<T>()).step_by(LINE);
+            lines.for_each(|at| prefetch_far(first.wrapping_byte_add(at)));
+        }
+    }
+
+    /// The output channels of a panel.
+    fn outputs(&self, group: usize, panel: usize) -> Range<usize> {
+        let (per_group, width) =
+            (self.run.plan.packed_geometry().outputs_per_group() as usize, self.run.tiling.columns);
+        let first = panel * width;
+        group * per_group + first..group * per_group + per_group.min(first + width)
     }
 
     /// Positions whose places in y are evenly spaced.

@@ -137,13 +137,19 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         (image, packed): (&mut Sampled<'_, T>, *const T::Compute),
     ) {
         let accumulate = !number.is_multiple_of(MAX_CHAIN);
+        let is_last = number + 1 == self.run.tiling.depth_block_count();
         // SAFETY: group, block and panels exist.
         unsafe {
             if self.run.plan.depthwise {
                 self.add_taps(block, panels, (image, packed), accumulate);
             } else {
                 self.sample(group, block, image);
-                self.multiply(block, panels.len(), packed, accumulate);
+                for (place, panel) in panels.clone().enumerate() {
+                    if is_last && self.run.plan.asks_for_output {
+                        self.ask_for_output(group, panel);
+                    }
+                    self.multiply(block, place, packed, accumulate);
+                }
             }
             self.carry(number + 1, panels.len());
         }
@@ -185,26 +191,24 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         unsafe { self.sampler.sample(image, &columns, self.col, self.run.plan.col_stride()) };
     }
 
-    /// Panel by panel of output channels: accumulators += im2col tile * packed weights.
-    unsafe fn multiply(&mut self, block: &DepthBlock, panels: usize, packed: *const T::Compute, accumulate: bool) {
+    /// A panel of output channels: accumulators += im2col tile * packed weights. It has its `place` in both.
+    unsafe fn multiply(&mut self, block: &DepthBlock, place: usize, packed: *const T::Compute, accumulate: bool) {
         let (plan, width) = (self.run.plan, self.run.tiling.columns);
-        for panel in 0..panels {
-            let packed = packed.wrapping_add(panel * block.depth() * width);
-            // SAFETY: the panel exists in the packed weights and in the accumulators.
-            unsafe {
-                (plan.kernels.multiply)(&MultiplyArgs {
-                    rows: self.tile.positions,
-                    depth: block.depth(),
-                    left: self.col,
-                    left_stride: plan.col_stride(),
-                    right: packed,
-                    right_stride: width,
-                    acc: self.acc(0, panel),
-                    acc_stride: width,
-                    accumulate,
-                    next: self.next(packed, block.depth() * width),
-                });
-            }
+        let packed = packed.wrapping_add(place * block.depth() * width);
+        // SAFETY: the panel exists in the packed weights and in the accumulators.
+        unsafe {
+            (plan.kernels.multiply)(&MultiplyArgs {
+                rows: self.tile.positions,
+                depth: block.depth(),
+                left: self.col,
+                left_stride: plan.col_stride(),
+                right: packed,
+                right_stride: width,
+                acc: self.acc(0, place),
+                acc_stride: width,
+                accumulate,
+                next: self.next(packed, block.depth() * width),
+            });
         }
     }
 
