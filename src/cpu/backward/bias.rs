@@ -1,14 +1,12 @@
-//! grad_bias: grad_y summed over images and positions.
+//! grad_bias: grad_y summed over images and positions. It has to do with no other gradient: threads turn to it while others
+//! are at the last units of another step.
 
 use super::super::kernels::{CopyArgs, HasKernels, Matrix};
-use super::super::share::share;
 use super::super::sum::Sum;
 use super::outputs::at;
 use super::{Run, store};
 use crate::abi::*;
 use crate::cpu::element::Compute;
-use crate::error::Result;
-use crate::exec::Team;
 use crate::plan::maps::{is_planes, pixel_stride};
 use std::ops::Range;
 
@@ -20,34 +18,46 @@ const LANES: usize = 16;
 const BLOCK: usize = 64;
 
 impl<T: HasKernels> Run<'_, T> {
-    /// Writes grad_bias, if it is wanted; 0 where there is no image.
-    pub(super) unsafe fn bias(&self, team: &Team) -> Result<()> {
+    /// Units of output channels that grad_bias is computed in; 0 if it is not wanted.
+    pub(super) fn bias_units(&self) -> usize {
         if self.tensors.grad_bias.is_null() {
-            return Ok(());
+            0
+        } else {
+            (self.plan.problem.geometry.o as usize).div_ceil(self.block())
         }
-        let (g, tensor) = (&self.plan.problem.geometry, &self.plan.problem.grad_y);
-        let pixels = pixel_stride(tensor).filter(|_| !is_planes(tensor));
-        let outputs = g.o as usize;
-        let block = if pixels.is_some() { BLOCK } else { 1 };
-        share(team, self.plan.workers, outputs.div_ceil(block), &|_, unit| {
-            let outputs = unit * block..outputs.min((unit + 1) * block);
-            let mut sums = [const { Sum::new() }; BLOCK];
-            for n in 0..g.n as usize {
-                // SAFETY: output channels of an image of grad_y.
-                unsafe {
-                    match pixels {
-                        Some(stride) => self.add_planes(n, outputs.clone(), stride, &mut sums),
-                        None => self.add_plane(n, outputs.start, &mut sums[0]),
-                    }
+    }
+
+    /// Output channels of a unit.
+    fn block(&self) -> usize {
+        if self.pixels().is_some() { BLOCK } else { 1 }
+    }
+
+    /// Elements from position to position, if channels are neighbours.
+    fn pixels(&self) -> Option<isize> {
+        let tensor = &self.plan.problem.grad_y;
+        pixel_stride(tensor).filter(|_| !is_planes(tensor))
+    }
+
+    /// Writes a unit of grad_bias; 0 where there is no image.
+    pub(super) unsafe fn bias(&self, unit: usize) {
+        let (g, block) = (&self.plan.problem.geometry, self.block());
+        let outputs = unit * block..(g.o as usize).min((unit + 1) * block);
+        let mut sums = [const { Sum::new() }; BLOCK];
+        for n in 0..g.n as usize {
+            // SAFETY: output channels of an image of grad_y.
+            unsafe {
+                match self.pixels() {
+                    Some(stride) => self.add_planes(n, outputs.clone(), stride, &mut sums),
+                    None => self.add_plane(n, outputs.start, &mut sums[0]),
                 }
             }
-            let stride = self.plan.problem.grad_bias.strides[0] as isize;
-            for (o, sum) in outputs.zip(&sums) {
-                let to = self.tensors.grad_bias.wrapping_offset(o as isize * stride);
-                // SAFETY: each unit writes its own elements.
-                unsafe { store(sum.total(), to, self.tensors.adds_to(DCN_GRAD_BIAS)) };
-            }
-        })
+        }
+        let stride = self.plan.problem.grad_bias.strides[0] as isize;
+        for (o, sum) in outputs.zip(&sums) {
+            let to = self.tensors.grad_bias.wrapping_offset(o as isize * stride);
+            // SAFETY: each unit writes its own elements.
+            unsafe { store(sum.total(), to, self.tensors.adds_to(DCN_GRAD_BIAS)) };
+        }
     }
 
     /// Adds up the plane of an output channel, run by run.

@@ -5,6 +5,7 @@ use super::super::element::MAX_SAMPLE_CHANNELS;
 use super::super::kernels::*;
 use super::super::sampled::Made;
 use super::super::sampler::{Columns, Sampler};
+use super::super::share::share_in_turn;
 use super::super::tile::Tile;
 use super::grad_y::GradY;
 use super::hits::{CHUNK, Together};
@@ -17,12 +18,20 @@ use crate::plan::cuts::Segment;
 use crate::plan::tiling::MAX_CHAIN;
 
 impl<T: HasKernels> Run<'_, T> {
-    /// Sums grad_x of some images up and writes their gradients of offset and mask, band by band.
-    pub(super) unsafe fn column_gradients(&self, first: usize, images: usize, team: &Team) -> Result<()> {
+    /// Sums grad_x of some images up and writes their gradients of offset and mask, band by band; with the last one, `rest`
+    /// units of grad_bias.
+    pub(super) unsafe fn column_gradients(&self, first: usize, images: usize, rest: usize, team: &Team) -> Result<()> {
+        let mut parts = self.plan.band_parts().peekable();
         // SAFETY: units write disjoint channels of grad_x and disjoint rows of partial sums.
         unsafe {
-            for part in self.plan.band_parts() {
-                self.share_images(team, images, part.units, &|worker, slot, unit| {
+            while let Some(part) = parts.next() {
+                let rest = if parts.peek().is_none() { rest } else { 0 };
+                let units = images * part.units;
+                share_in_turn(team, self.plan.workers, [units, rest], &|worker, unit| {
+                    if unit >= units {
+                        return self.bias(unit - units);
+                    }
+                    let (slot, unit) = (unit / part.units, unit % part.units);
                     let place = Place { n: first + slot, slot, sum: slot };
                     Worker::new(self, worker, place).unit(part.first_unit + unit, &part);
                 })?;

@@ -7,7 +7,7 @@
 //! 3. [`weight`]: grad_weight += grad_y^T * im2col tile, sampled again, which is cheaper than storing it. Where there are
 //!    few output channels, this is done in step 1, whose corners are read anyway (`sweeps`).
 //!
-//! [`bias`] is apart. No step depends on another gradient's being wanted, so bits do not either.
+//! [`bias`] goes along with the last step that threads share. No step depends on another gradient's being wanted, so bits do not either.
 
 mod ahead;
 mod bias;
@@ -24,7 +24,7 @@ use super::element::{Compute, Element};
 use super::images::{Blocks, Images, Pixels};
 use super::kernels::*;
 use super::sampler::SamplerInput;
-use super::share::share;
+use super::share::{share, share_in_turn};
 use crate::error::Result;
 use crate::exec::Team;
 use crate::plan::arena::LINE;
@@ -116,26 +116,34 @@ pub unsafe fn run<T: HasKernels>(plan: &BackwardPlan<T>, tensors: BackwardPointe
     // SAFETY: the workspace has room for everything that its map places there; each part is written before it is read.
     unsafe {
         let n = plan.problem.geometry.n as usize;
-        if n > 0 && tensors.wants_columns() && tensors.packed.is_null() && plan.packing == Packing::All {
+        if n == 0 {
+            return run.no_images(team);
+        }
+        if tensors.wants_columns() && tensors.packed.is_null() && plan.packing == Packing::All {
             let packed = workspace.wrapping_add(plan.workspace.packed).cast();
             pack(plan, tensors.weight, packed, team)?;
             run.packed = packed;
         }
+        let alone = plan.image_per_worker && run.sweeps();
+        let together = if alone { plan.image_sums } else { plan.images_in_flight };
         for units in run.weight_bands() {
-            let alone = plan.image_per_worker && run.sweeps();
-            let together = if alone { plan.image_sums } else { plan.images_in_flight };
-            for first in (0..n).step_by(together) {
-                let images = together.min(n - first);
+            let mut images = 0..together.min(n);
+            loop {
+                let rest = if units.start == 0 && images.end == n { run.bias_units() } else { 0 };
                 if alone {
-                    run.image_by_image(first, images, team)?;
-                    run.add_image_sums(first, images, &units, team)?;
+                    run.image_by_image(&images, rest, team)?;
                 } else {
-                    run.images(first, images, &units, team)?;
+                    run.images(&images, &units, rest, team)?;
                 }
+                if images.end == n {
+                    break;
+                }
+                run.add_image_sums(&images, &units, team)?;
+                images = images.end..n.min(images.end + together);
             }
-            run.finish_weight(&units, team)?;
+            run.finish_weight(&images, &units, team)?;
         }
-        run.bias(team)
+        Ok(())
     }
 }
 
@@ -148,47 +156,65 @@ impl<T: HasKernels> Run<'_, T> {
         (0..bands).map(move |number| number * band..all.min((number + 1) * band))
     }
 
-    /// All gradients of some images, but what is summed over images: of that some units' part is added up.
-    unsafe fn images(&self, first: usize, images: usize, units: &Range<usize>, team: &Team) -> Result<()> {
+    /// What is summed over images, where there are none: zeros.
+    unsafe fn no_images(&self, team: &Team) -> Result<()> {
+        // SAFETY: units write disjoint parts.
+        unsafe {
+            share(team, self.plan.workers, self.bias_units(), &|_, unit| self.bias(unit))?;
+            self.finish_weight(&(0..0), &(0..self.plan.weight.units()), team)
+        }
+    }
+
+    /// All gradients of some images, but what is summed over images: of that some units' part is added up. `rest` units of
+    /// grad_bias fill the time until the last thread is done.
+    unsafe fn images(&self, images: &Range<usize>, units: &Range<usize>, rest: usize, team: &Team) -> Result<()> {
+        let (first, count) = (images.start, images.len());
         let columns = units.start == 0 && self.tensors.wants_columns();
         let (grad_x, weight) = (columns && !self.tensors.grad_x.is_null(), !self.tensors.grad_weight.is_null());
         // The column gradient copies x itself, unit by unit.
         let parts = if weight && !columns { self.images.parts() } else { 0 };
-        // SAFETY: units write disjoint parts; images first..first + images exist.
+        let (by_image, all) = (self.plan.weight.sum.by_image, units.len());
+        let weight_units = match (weight && !self.sweeps(), by_image) {
+            (false, _) => 0,
+            (_, true) => count * all,
+            (_, false) => all,
+        };
+        let with_columns = if columns && weight_units == 0 { rest } else { 0 };
+        // SAFETY: units write disjoint parts; the images exist.
         unsafe {
-            share(team, self.plan.workers, images * parts, &|_, unit| {
+            share(team, self.plan.workers, count * parts, &|_, unit| {
                 self.images.copy_part(first + unit / parts, unit / parts, unit % parts);
             })?;
             if grad_x {
-                (0..images).for_each(|slot| self.clear_hits(slot));
+                (0..count).for_each(|slot| self.clear_hits(slot));
             }
             if columns {
-                self.column_gradients(first, images, team)?;
+                self.column_gradients(first, count, with_columns, team)?;
             }
-            let (by_image, all) = (self.plan.weight.sum.by_image, units.len());
-            let weight_units = match (weight && !self.sweeps(), by_image) {
-                (false, _) => 0,
-                (_, true) => images * all,
-                (_, false) => all,
-            };
-            share(team, self.plan.workers, weight_units, &|worker, unit| {
+            share_in_turn(team, self.plan.workers, [weight_units, rest - with_columns], &|worker, unit| {
+                if unit >= weight_units {
+                    return self.bias(unit - weight_units);
+                }
                 let (slot, number) = (unit / all, units.start + unit % all);
-                let slots = if by_image { slot..slot + 1 } else { 0..images };
+                let slots = if by_image { slot..slot + 1 } else { 0..count };
                 self.add_to_weight(worker, number, first, slots);
-            })?;
-            if weight && by_image { self.add_image_sums(first, images, units, team) } else { Ok(()) }
+            })
         }
     }
 
     /// Each thread takes the next image and does it alone: all gradients but what is summed over images, of which each has
-    /// its own sum. So nobody waits, and one thread copies while another one computes.
-    unsafe fn image_by_image(&self, first: usize, images: usize, team: &Team) -> Result<()> {
-        share(team, self.plan.workers, images, &|worker, image| {
-            let (n, slot) = (first + image, worker);
-            // SAFETY: one task runs as each worker, with that worker's slot; image n exists.
+    /// its own sum. So nobody waits, and one thread copies while another one computes. `rest`: as for [`Run::images`].
+    unsafe fn image_by_image(&self, images: &Range<usize>, rest: usize, team: &Team) -> Result<()> {
+        share_in_turn(team, self.plan.workers, [images.len(), rest], &|worker, unit| {
+            let (n, slot) = (images.start + unit, worker);
+            // SAFETY: one task runs as each worker, with that worker's slot; image n exists, and behind images come units of
+            // grad_bias.
             unsafe {
+                if n >= images.end {
+                    return self.bias(n - images.end);
+                }
                 self.clear_hits(slot);
-                self.column_gradients_alone(Place { n, slot, sum: image }, worker);
+                self.column_gradients_alone(Place { n, slot, sum: unit }, worker);
             }
         })
     }
@@ -197,17 +223,6 @@ impl<T: HasKernels> Run<'_, T> {
     fn sweeps(&self) -> bool {
         let plan = self.plan;
         plan.one_sweep && self.tensors.wants_sweep() && plan.weight_band == plan.weight.units()
-    }
-
-    /// Runs `units` units, each image's own, on all threads: body(worker, slot of the image, unit).
-    fn share_images(
-        &self,
-        team: &Team,
-        images: usize,
-        units: usize,
-        body: &(dyn Fn(usize, usize, usize) + Sync),
-    ) -> Result<()> {
-        share(team, self.plan.workers, images * units, &|worker, unit| body(worker, unit / units, unit % units))
     }
 
     /// The scratch of a worker.

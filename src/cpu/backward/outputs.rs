@@ -2,6 +2,7 @@
 //! group are worked on together, a tile at a time, else from partial sums.
 
 use super::super::kernels::{CopyArgs, HasKernels, Kernels};
+use super::super::share::share;
 use super::{Run, store};
 use crate::abi::*;
 use crate::cpu::element::Compute;
@@ -22,7 +23,9 @@ const RUN: usize = 256;
 impl<T: HasKernels> Run<'_, T> {
     /// Adds the partial sums of all units up, in the order of channels, for the taps and tiles of a band.
     pub(super) unsafe fn write_partial(&self, first: usize, images: usize, part: &BandPart, team: &Team) -> Result<()> {
-        self.share_images(team, images, part.deformable_groups * part.taps, &|_, slot, unit| {
+        let units = part.deformable_groups * part.taps;
+        share(team, self.plan.workers, images * units, &|_, unit| {
+            let (slot, unit) = (unit / units, unit % units);
             let (deformable_group, tap) = (part.first_deformable_group + unit / part.taps, unit % part.taps);
             // SAFETY: each unit writes its own channels of the gradients.
             unsafe { self.write_tap(first + slot, slot, (deformable_group, tap), part) };

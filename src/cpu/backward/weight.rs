@@ -38,25 +38,28 @@ impl<T: HasKernels> Run<'_, T> {
         }
     }
 
-    /// Adds the sums of some images up, where they have their own, in the order of images.
-    pub(super) unsafe fn add_image_sums(
-        &self,
-        first: usize,
-        images: usize,
-        units: &Range<usize>,
-        team: &Team,
-    ) -> Result<()> {
-        let cut = &self.plan.weight;
-        share(team, self.plan.workers, units.len(), &|_, unit| {
-            let number = units.start + unit;
-            for slot in 0..images {
-                // SAFETY: each unit has its own accumulators; those of an image are complete.
-                unsafe {
-                    let (from, to) = (self.weight_acc(slot, cut.levels - 1, number), self.weight_total(number));
-                    add_level(from, to, 0..cut.unit_len(), first + slot > 0);
-                }
-            }
+    /// Adds the sums of some images up, if grad_weight is wanted and they have their own.
+    pub(super) unsafe fn add_image_sums(&self, images: &Range<usize>, units: &Range<usize>, team: &Team) -> Result<()> {
+        let by_image = self.plan.weight.sum.by_image && !self.tensors.grad_weight.is_null();
+        share(team, self.plan.workers, if by_image { units.len() } else { 0 }, &|_, unit| {
+            // SAFETY: each unit has its own accumulators.
+            unsafe { self.add_sums(images, units.start + unit) };
         })
+    }
+
+    /// Adds the sums of some images up for a unit, where they have their own, in the order of images.
+    unsafe fn add_sums(&self, images: &Range<usize>, number: usize) {
+        let cut = &self.plan.weight;
+        if !cut.sum.by_image {
+            return;
+        }
+        for (slot, n) in images.clone().enumerate() {
+            // SAFETY: the caller names a unit; the sums of the images are complete.
+            unsafe {
+                let (from, to) = (self.weight_acc(slot, cut.levels - 1, number), self.weight_total(number));
+                add_level(from, to, 0..cut.unit_len(), n > 0);
+            }
+        }
     }
 
     pub(super) fn weight_unit(&self, number: usize) -> WeightUnit {
@@ -111,14 +114,17 @@ impl<T: HasKernels> Run<'_, T> {
         }
     }
 
-    /// Writes some units of grad_weight, if it is wanted; 0 where there was no image.
-    pub(super) unsafe fn finish_weight(&self, units: &Range<usize>, team: &Team) -> Result<()> {
+    /// Adds up the sums of the last images and writes some units of grad_weight, if it is wanted; 0 where there was no image.
+    pub(super) unsafe fn finish_weight(&self, last: &Range<usize>, units: &Range<usize>, team: &Team) -> Result<()> {
         if self.tensors.grad_weight.is_null() {
             return Ok(());
         }
         share(team, self.plan.workers, units.len(), &|_, unit| {
-            // SAFETY: each unit has its own elements.
-            unsafe { self.write_weight(&self.weight_unit(units.start + unit)) };
+            // SAFETY: each unit has its own accumulators and elements.
+            unsafe {
+                self.add_sums(last, units.start + unit);
+                self.write_weight(&self.weight_unit(units.start + unit));
+            }
         })
     }
 
