@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the built library into build/prefix, compiles the C examples against it as any user would, and runs them all.
+# Installs the built library into build/prefix, compiles the C and C++ examples against it as any user would, and runs them all.
 set -euo pipefail
 . "$(dirname "$0")/tools.sh"
 
@@ -32,6 +32,16 @@ if need python3 python3-minimal; then
     done
 else
     did_not_run "the comparison of the warped pictures with docs/images" "no python3"
+fi
+
+echo
+echo "== layers of an inference engine, from C++ (examples/cpp/layers.cpp)"
+if need c++ g++; then
+    c++ -std=c++11 -O2 -Wall -Wextra -Wpedantic examples/cpp/layers.cpp -o "$out/layers" \
+        -I"$prefix/include" -L"$prefix/lib" -Wl,-rpath,"$prefix/lib" -ldeformconv
+    "$out/layers"
+else
+    did_not_run "the C++ example" "no C++ compiler"
 fi
 
 echo
