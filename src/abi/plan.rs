@@ -112,9 +112,10 @@ pub struct dcn_backward_args {
     pub grad_mask: *mut c_void,
     /// Out: as weight.
     pub grad_weight: *mut c_void,
-    /// Out: [O].
+    /// Out: [O]. May be asked for where bias is absent, too.
     pub grad_bias: *mut c_void,
-    /// Gradients to add to what is there, instead of overwriting it: DCN_GRAD_... bits.
+    /// Gradients to add to what is there, instead of overwriting it: DCN_GRAD_... bits. Those of gradients that are
+    /// not computed do nothing.
     pub accumulate: u32,
     /// Must be 0.
     pub reserved0: u32,

@@ -17,9 +17,10 @@ pub struct dcn_tensor_desc {
     pub layout: i32,
     /// Must be 0.
     pub reserved0: u32,
-    /// Sizes, outermost first.
+    /// Sizes, in the order that `dcn_problem` gives ([N, C, H, W] for x), whatever the strides.
     pub dims: [i64; 5],
-    /// Distance between neighbours along each dimension, in elements. Read only with DCN_LAYOUT_STRIDED.
+    /// Distance between neighbours along each dimension, in elements; NHWC: {H*W*C, 1, W*C, C}. Read only with
+    /// DCN_LAYOUT_STRIDED.
     pub strides: [i64; 5],
     /// Must be 0.
     pub reserved: [i64; 4],
