@@ -28,7 +28,7 @@ test: ## run everything that tests this library, and say what ran and what did n
 test-python-full: ## install PyTorch and torchvision below build/, and test the Python package with them
 	@scripts/test-python.sh full
 
-test-avx512: ## run the AVX-512 kernels and whole problems, under the Bochs emulator where the processor has no AVX-512
+test-avx512: ## run the AVX-512 kernels and whole problems under the Bochs emulator
 	@scripts/test-avx512.sh
 
 test-aarch64: ## run all Rust tests, those of the NEON kernels among them, for aarch64 under qemu (hours)

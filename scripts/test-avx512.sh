@@ -18,7 +18,7 @@ need bochs bochs && need xorriso xorriso && need cpio cpio && need strip binutil
     need_file /usr/lib/ISOLINUX/isolinux.bin isolinux &&
     need_file /usr/lib/syslinux/modules/bios/ldlinux.c32 syslinux-common &&
     kernel=$(scripts/bochs/kernel.sh) ||
-    leave_out "AVX-512" "this processor has none, and Bochs or a kernel for it cannot be had"
+    leave_out "AVX-512 under Bochs" "Bochs or a kernel for it cannot be had"
 
 mkdir -p "$BUILD/bochs"
 programs=$BUILD/bochs/programs
