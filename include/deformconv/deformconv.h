@@ -88,8 +88,8 @@ typedef int32_t dcn_backend;
 ///
 /// `parallel_for` runs `task(arg, i)` exactly once for each i in 0..n, in any order and on any threads, the caller's
 /// too, and returns when none runs and none will start, on failure as well. A result other than 0 makes the call fail
-/// with DCN_ERROR_EXECUTOR. It is called with n <= max(1, concurrency), perhaps from several threads at once. Tasks
-/// never wait for one another.
+/// with DCN_ERROR_EXECUTOR. It is called with n <= max(1, concurrency), once or several times in a run, and from as many
+/// threads at once as make calls. Tasks never wait for one another.
 typedef struct dcn_executor {
     /// Passed to `parallel_for` as it is.
     void *ctx;
