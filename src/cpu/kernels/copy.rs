@@ -21,8 +21,8 @@ const FEW_ROWS: usize = 2;
 #[inline(always)]
 pub unsafe fn copy<V: Simd, From, To>(a: &CopyArgs<From, To>)
 where
-    From: Stored<V, Compute = V::Scalar>,
-    To: Stored<V, Compute = V::Scalar>,
+    From: Stored<V, Compute = V::Scalar> + Stored<V::Half>,
+    To: Stored<V, Compute = V::Scalar> + Stored<V::Half>,
 {
     // SAFETY: rows of the matrices; of the last vector only existing columns are touched.
     unsafe {
@@ -30,15 +30,31 @@ where
             let (from, to) = (a.from.data.offset(row * a.from.stride), a.to.data.offset(row * a.to.stride));
             let mut c = 0;
             while c + V::LANES <= a.columns {
-                To::store(From::load(from.add(c)).canonical(), to.add(c));
+                vector::<V, From, To>(from.add(c), to.add(c));
                 c += V::LANES;
+            }
+            if c + V::Half::LANES <= a.columns {
+                vector::<V::Half, From, To>(from.add(c), to.add(c));
+                c += V::Half::LANES;
             }
             if c < a.columns {
                 let n = a.columns - c;
-                To::store_first(From::load_first(from.add(c), n).canonical(), to.add(c), n);
+                let value: V::Half = From::load_first(from.add(c), n);
+                To::store_first(value.canonical(), to.add(c), n);
             }
         }
     }
+}
+
+/// A whole vector.
+#[inline(always)]
+unsafe fn vector<V: Simd, From, To>(from: *const From, to: *mut To)
+where
+    From: Stored<V, Compute = V::Scalar>,
+    To: Stored<V, Compute = V::Scalar>,
+{
+    // SAFETY: the caller's promise.
+    unsafe { To::store(From::load(from).canonical(), to) }
 }
 
 /// # Safety
