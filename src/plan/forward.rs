@@ -3,7 +3,7 @@
 use super::arena::{Arena, LINE, THREAD_BYTES};
 use super::maps::{Image, MOST_PARTS, Output, SamplerMap, image_size};
 use super::sharing::Sharing;
-use super::tiling::{Tiling, even_block};
+use super::tiling::{GROUP_CHANNELS, Tiling, even_block};
 use crate::cpu::kernels::{HasKernels, Kernels};
 use crate::cpu::window::Window;
 use crate::error::Result;
@@ -166,7 +166,7 @@ impl<T: HasKernels> ForwardPlan<T> {
     fn copied_block(&self) -> usize {
         let (g, tiling) = (&self.problem.geometry, &self.tiling);
         let channels = g.channels_per_deformable_group() as usize;
-        if channels.is_multiple_of(8) && channels * size_of::<T::Compute>() <= LINE {
+        if channels.is_multiple_of(GROUP_CHANNELS) && channels * size_of::<T::Compute>() <= LINE {
             return channels;
         }
         let of_tile = tiling.panel_block * tiling.columns;

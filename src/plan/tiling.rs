@@ -18,6 +18,8 @@ const FEW_OUTPUTS: i64 = 192;
 /// Part of the cost of all tiles that is added where they start within a cache line of offset, mask and y, which two tiles
 /// then touch.
 const UNALIGNED_COST: usize = 50;
+/// Channels of a small deformable group are a multiple of this: whole vectors, or half ones.
+pub const GROUP_CHANNELS: usize = 8;
 /// Channels that a depthwise tile takes at a time.
 const DEPTHWISE_CHANNELS: usize = 64;
 /// Accumulators of a tile take at most this much of a thread's workspace.
@@ -71,8 +73,7 @@ impl Tiling {
     pub fn new(geometry: &Geometry, rows: usize, columns: usize, size: usize, sharing: &Sharing) -> Self {
         let (taps, channels) = (geometry.taps() as usize, geometry.channels_per_group() as usize);
         let groups = geometry.groups as usize;
-        let channel_block = even_block(channels, MAX_CHAIN, 16);
-        let tap_block = if channel_block < channels { 1 } else { (MAX_CHAIN / channels).clamp(1, taps) };
+        let [tap_block, channel_block] = depth_block(geometry, size);
         let blocks = taps.div_ceil(tap_block) * channels.div_ceil(channel_block);
         let levels = levels(blocks);
         let panels = (geometry.outputs_per_group() as usize).div_ceil(columns);
@@ -189,6 +190,20 @@ impl Tiling {
     pub fn packed_layout(&self) -> [usize; 3] {
         [self.tap_block, self.channel_block, self.columns]
     }
+}
+
+/// Taps and channels of a block of the sum: some taps of all channels, or a tap of some channels where those are too many.
+/// Small deformable groups, of which one or several fill a cache line of the im2col tile, are taken by the line and with all
+/// their taps, which sample the same pixels, unless there are so many output channels that longer sums matter more.
+fn depth_block(geometry: &Geometry, size: usize) -> [usize; 2] {
+    let (taps, channels) = (geometry.taps() as usize, geometry.channels_per_group() as usize);
+    let (line, together) = (LINE / size, geometry.channels_per_deformable_group() as usize);
+    let are_small = together.is_multiple_of(GROUP_CHANNELS) && line.is_multiple_of(together) && line < channels;
+    if are_small && geometry.outputs_per_group() <= FEW_OUTPUTS && taps * line <= MAX_CHAIN {
+        return [taps, line];
+    }
+    let channel_block = even_block(channels, MAX_CHAIN, 16);
+    [if channel_block < channels { 1 } else { (MAX_CHAIN / channels).clamp(1, taps) }, channel_block]
 }
 
 /// Levels of accumulators for sums of so many blocks.
