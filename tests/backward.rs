@@ -4,15 +4,15 @@ mod common;
 
 use common::case::{Case, Layouts};
 use common::dtype::Dtype;
-use common::effort::is_reduced;
-use common::layout::{Layout, Strided};
-use common::problem::{Gradients, Problem};
+use common::layout::Layout;
+use common::named_problems;
+use common::problem::{self, Gradients, Problem};
 use common::reference;
 use common::report::report;
-use common::runner::{self, GRADIENTS, Plan, Setup, Threads, all_gradients, few_setups};
+use common::runner::{self, GRADIENTS, Plan, Setup, Threads, all_gradients};
 use common::strategy::{case, for_all, large_case, setup};
 use common::tensor::{Tensor, assert_surroundings};
-use common::values::{Masks, Numbers, Offsets, Random};
+use common::values::{Masks, Offsets, Random};
 use common::verify::{Worst, compare};
 use deformconv::abi::DCN_GRAD_X;
 use deformconv::context::Isa;
@@ -88,49 +88,35 @@ fn large_random_problems() {
     random_problems("large random problems", 2, large_case(Dtype::F16));
 }
 
-/// A named problem in every type, with a few ways to run it.
 fn named(name: &str, case: Case) {
-    for dtype in Dtype::ALL {
-        let case = case.clone().of(dtype);
-        let worst = Worst::default();
-        let result = check(&case, &few_setups(dtype), 0, &worst);
-        result.unwrap_or_else(|message| panic!("{name}: {message}\n{case:?}"));
-        worst.lines().iter().for_each(|line| report(&format!("gradients, {name}: {line}")));
-    }
+    named_problems::in_every_type(&format!("gradients, {name}"), case, |case, setups, worst| {
+        check(case, setups, 0, worst)
+    });
 }
 
 #[test]
 fn offsets_on_borders_and_beyond() {
-    for offsets in [Offsets::Edges, Offsets::Extreme, Offsets::Far, Offsets::Integers, Offsets::Mixed] {
-        let case = Case { offsets, deformable_groups: 3, ..Case::default() };
-        named(&format!("{offsets:?} offsets"), Case { numbers: Numbers::NonFinite, n: 1, ..case.clone() });
-        named(&format!("{offsets:?} offsets"), case);
-    }
+    named_problems::offsets_on_borders_and_beyond(named);
 }
 
 #[test]
 fn masks_of_every_kind() {
-    for masks in Masks::ALL {
-        named(&format!("{masks:?} masks"), Case { masks, offsets: Offsets::Mixed, ..Case::default() });
-    }
+    named_problems::masks_of_every_kind(named);
 }
 
 #[test]
 fn no_images() {
-    named("N = 0", Case { n: 0, ..Case::default() });
+    named_problems::no_images(named);
 }
 
 #[test]
 fn kernel_larger_than_the_image() {
-    let case = Case { h: 3, w: 2, kernel: [11, 13], pad_before: [6, 5], pad_after: [5, 8], ..Case::default() };
-    named("11x13 kernel on a 3x2 image", Case { offsets: Offsets::Anywhere, ..case });
+    named_problems::kernel_larger_than_the_image(named);
 }
 
 #[test]
 fn kernel_of_32768_columns() {
-    let wide = Case { n: 1, c: 2, h: 1, w: 3, o: 2, kernel: [1, 32768], has_mask: false, ..Case::default() };
-    let wide = Case { pad_before: [0, 16384], pad_after: [0, 16384], offsets: Offsets::Anywhere, ..wide };
-    named("32768 columns", wide);
+    named_problems::kernel_of_32768_columns(named);
 }
 
 #[test]
@@ -194,62 +180,31 @@ fn four_million_samples_of_one_pixel() {
 
 #[test]
 fn odd_channels() {
-    for layouts in [Layouts::default(), Layouts::channels_last()] {
-        let case = Case { n: 1, c: 513, h: 4, w: 5, o: 17, layouts, ..Case::default() };
-        named("513 channels to 17", case.clone());
-        named(
-            "513 channels in 3 groups and 27 deformable groups",
-            Case { o: 18, groups: 3, deformable_groups: 27, ..case },
-        );
-    }
+    named_problems::odd_channels(true, named);
     named("6 channels to 600", Case { n: 1, o: 600, h: 4, w: 5, ..Case::default() });
 }
 
 #[test]
 fn depthwise() {
-    let case = Case { n: 1, c: 70, groups: 70, o: 70, ..Case::default() };
-    named("depthwise", case.clone());
-    let one_place = Case { h: 17, w: 13, offsets: Offsets::OnePlace, ..case.clone() };
-    named("depthwise, one place", Case { n: 2, c: 6, groups: 6, o: 6, ..one_place });
-    let h = if is_reduced() { 3 } else { case.h };
-    named("depthwise, a deformable group a channel", Case { deformable_groups: 70, o: 140, h, ..case });
+    named_problems::depthwise(named);
+    let case = Case { n: 2, c: 6, h: 17, w: 13, groups: 6, o: 6, ..Case::default() };
+    named("depthwise, one place", Case { offsets: Offsets::OnePlace, ..case });
 }
 
 #[test]
 fn every_stride_negative() {
-    let reversed = |rank: usize| {
-        let mut strided = Strided::ordered(&(0..rank).collect::<Vec<_>>());
-        strided.reversed = vec![true; rank];
-        Layout::Strided(strided)
-    };
-    let layouts = Layouts {
-        x: reversed(4),
-        offset: reversed(4),
-        mask: reversed(4),
-        weight: reversed(4),
-        bias: reversed(1),
-        y: reversed(4),
-        grad_bias: reversed(1),
-        ..Layouts::default()
-    };
-    named("all strides negative", Case { layouts, ..Case::default() });
+    named_problems::every_stride_negative(named);
 }
 
 #[test]
 fn grad_offset_and_grad_mask_in_one_buffer() {
     let case = Case { deformable_groups: 2, ..Case::default() };
     let mut problem = Problem::new(&case);
-    let taps = case.deformable_groups * case.taps();
-    let [ho, wo] = case.output();
-    let both = || {
-        let both = Tensor::new(case.dtype, &[case.n, 3 * taps, ho, wo], &Layout::Contiguous, 0);
-        (both.channels(0, 2 * taps), both.channels(2 * taps, taps))
-    };
-    let (offset, mask) = both();
+    let (offset, mask) = problem::offset_and_mask_in_one_buffer(&case);
     (problem.descriptor.grad_offset, problem.descriptor.grad_mask) = (offset.descriptor(), mask.descriptor());
     let expected = reference::backward(&problem, &problem.gradients().y);
     for isa in runner::isas().0 {
-        let (offset, mask) = both();
+        let (offset, mask) = problem::offset_and_mask_in_one_buffer(&case);
         let gradients = Gradients { offset, mask: Some(mask), ..problem.gradients() };
         let plan = Plan::new(&problem, &Setup::plain(isa)).expect("a plan");
         plan.backward(&gradients, all_gradients(&problem), 0).expect("the library takes slices of one buffer");

@@ -6,13 +6,14 @@ mod common;
 use common::case::{Case, Layouts};
 use common::dtype::Dtype;
 use common::effort::is_reduced;
-use common::layout::{Layout, Strided};
-use common::problem::Problem;
+use common::layout::Layout;
+use common::named_problems;
+use common::problem::{self, Problem};
 use common::reference;
 use common::report::report;
-use common::runner::{self, Plan, Setup, few_setups};
+use common::runner::{self, Plan, Setup};
 use common::strategy::{case, for_all, large_case, setup};
-use common::values::{Masks, Numbers, Offsets};
+use common::values::Offsets;
 use common::verify::{Worst, compare};
 use deformconv::cpu::kernels::HasKernels;
 use deformconv::plan::forward::ForwardPlan;
@@ -75,36 +76,23 @@ fn large_random_problems_in_halves() {
     large_random_problems(Dtype::Bf16, 5);
 }
 
-/// A named problem in every type, with a few ways to run it.
 fn named(name: &str, case: Case) {
-    for dtype in Dtype::ALL {
-        let case = case.clone().of(dtype);
-        let worst = Worst::default();
-        let result = check(&case, &few_setups(dtype), &worst);
-        result.unwrap_or_else(|message| panic!("{name}: {message}\n{case:?}"));
-        worst.lines().iter().for_each(|line| report(&format!("{name}: {line}")));
-    }
+    named_problems::in_every_type(name, case, check);
 }
 
 #[test]
 fn offsets_on_borders_and_beyond() {
-    for offsets in [Offsets::Edges, Offsets::Extreme, Offsets::Far, Offsets::Integers, Offsets::Mixed] {
-        let case = Case { offsets, deformable_groups: 3, ..Case::default() };
-        named(&format!("{offsets:?} offsets"), Case { numbers: Numbers::NonFinite, n: 1, ..case.clone() });
-        named(&format!("{offsets:?} offsets"), case);
-    }
+    named_problems::offsets_on_borders_and_beyond(named);
 }
 
 #[test]
 fn masks_of_every_kind() {
-    for masks in Masks::ALL {
-        named(&format!("{masks:?} masks"), Case { masks, offsets: Offsets::Mixed, ..Case::default() });
-    }
+    named_problems::masks_of_every_kind(named);
 }
 
 #[test]
 fn no_images() {
-    named("N = 0", Case { n: 0, ..Case::default() });
+    named_problems::no_images(named);
 }
 
 #[test]
@@ -116,20 +104,16 @@ fn images_of_one_pixel() {
 
 #[test]
 fn kernel_larger_than_the_image() {
-    let case = Case { h: 3, w: 2, kernel: [11, 13], pad_before: [6, 5], pad_after: [5, 8], ..Case::default() };
-    named("11x13 kernel on a 3x2 image", Case { offsets: Offsets::Anywhere, ..case });
+    named_problems::kernel_larger_than_the_image(named);
 }
 
 #[test]
 fn kernel_of_32768_columns() {
-    let wide = Case { n: 1, c: 2, h: 1, w: 3, o: 2, kernel: [1, 32768], has_mask: false, ..Case::default() };
-    let wide = Case { pad_before: [0, 16384], pad_after: [0, 16384], offsets: Offsets::Anywhere, ..wide };
-    named("32768 columns", wide.clone());
+    named_problems::kernel_of_32768_columns(named);
     // As far as f32 coordinates go: 2^24 columns of padded image.
     let far = [(1 << 24) - 3 - 8_000_000, 8_000_000];
-    let dilated =
-        Case { dilation: [1, 511], stride: [1, 20_000], pad_before: [0, far[0]], pad_after: [0, far[1]], ..wide };
-    named("32768 columns, dilated to 2^24", dilated);
+    let padded = Case { pad_before: [0, far[0]], pad_after: [0, far[1]], ..named_problems::wide_kernel() };
+    named("32768 columns, dilated to 2^24", Case { dilation: [1, 511], stride: [1, 20_000], ..padded });
 }
 
 #[test]
@@ -169,22 +153,12 @@ fn sums_over_more_than_65536_channels() {
 
 #[test]
 fn odd_channels() {
-    for layouts in [Layouts::default(), Layouts::channels_last()] {
-        let case = Case { n: 1, c: 513, h: 4, w: 5, o: 17, has_mask: false, layouts, ..Case::default() };
-        named("513 channels to 17", case.clone());
-        named(
-            "513 channels in 3 groups and 27 deformable groups",
-            Case { o: 18, groups: 3, deformable_groups: 27, ..case },
-        );
-    }
+    named_problems::odd_channels(false, named);
 }
 
 #[test]
 fn depthwise() {
-    let case = Case { n: 1, c: 70, groups: 70, o: 70, ..Case::default() };
-    named("depthwise", case.clone());
-    let h = if is_reduced() { 3 } else { case.h };
-    named("depthwise, a deformable group a channel", Case { deformable_groups: 70, o: 140, h, ..case });
+    named_problems::depthwise(named);
 }
 
 #[test]
@@ -222,14 +196,9 @@ fn images_larger_than_a_window() {
 
 #[test]
 fn offset_and_mask_in_one_buffer() {
-    // As the one convolution that predicts both leaves them.
     let case = Case { deformable_groups: 2, ..Case::default() };
     let mut problem = Problem::new(&case);
-    let taps = case.deformable_groups * case.taps();
-    let [ho, wo] = case.output();
-    let dims = [case.n, 3 * taps, ho, wo];
-    let both = common::tensor::Tensor::new(case.dtype, &dims, &Layout::Contiguous, 0);
-    let (mut offset, mut mask) = (both.channels(0, 2 * taps), both.channels(2 * taps, taps));
+    let (mut offset, mut mask) = problem::offset_and_mask_in_one_buffer(&case);
     offset.fill(|index| problem.offset.get(index));
     mask.fill(|index| problem.mask.as_ref().expect("the case has a mask").get(index));
     (problem.descriptor.offset, problem.descriptor.mask) = (offset.descriptor(), mask.descriptor());
@@ -243,21 +212,7 @@ fn offset_and_mask_in_one_buffer() {
 
 #[test]
 fn every_stride_negative() {
-    let reversed = |rank: usize| {
-        let mut strided = Strided::ordered(&(0..rank).collect::<Vec<_>>());
-        strided.reversed = vec![true; rank];
-        Layout::Strided(strided)
-    };
-    let layouts = Layouts {
-        x: reversed(4),
-        offset: reversed(4),
-        mask: reversed(4),
-        weight: reversed(4),
-        bias: reversed(1),
-        y: reversed(4),
-        ..Layouts::default()
-    };
-    named("all strides negative", Case { layouts, ..Case::default() });
+    named_problems::every_stride_negative(named);
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub mod executor;
 pub mod index;
 pub mod layout;
 pub mod memory;
+pub mod named_problems;
 pub mod problem;
 pub mod reference;
 pub mod report;

@@ -53,6 +53,13 @@ impl Shapes {
     }
 }
 
+/// Room for offset and mask, or their gradients, in one buffer: as the one convolution that predicts both leaves them.
+pub fn offset_and_mask_in_one_buffer(case: &Case) -> (Tensor, Tensor) {
+    let Shapes { offset: [n, offset, ho, wo], mask: [_, mask, ..], .. } = Shapes::new(case);
+    let both = Tensor::new(case.dtype, &[n, offset + mask, ho, wo], &Layout::Contiguous, 0);
+    (both.channels(0, offset), both.channels(offset, mask))
+}
+
 /// Rank 0 for `Implied`.
 fn described(dtype: Dtype, dims: &[i64], layout: &Layout) -> dcn_tensor_desc {
     let mut descriptor = dcn_tensor_desc::default();
