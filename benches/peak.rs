@@ -39,86 +39,59 @@ macro_rules! step {
     };
 }
 
-/// A row of `ALL`: `CHAINS` times the instruction `$before` chain `$after` (or two of them, one after the other), on
-/// registers of class `$class` that start as `$start`; operand 12 is the factor, operand 13 the counter.
-macro_rules! fma_loop {
-    {
-        #[$feature:meta] $isa:literal, $type:ident x $lanes:literal if $available:path,
-        $class:ident = $start:expr, $($part:literal),+
-    } => {{
-        #[$feature]
-        unsafe fn run(iterations: u64) {
-            let start = $start;
-            // SAFETY: changes nothing but the registers named; the caller knows that the instructions exist.
-            unsafe {
-                std::arch::asm!(
-                    "2:",
-                    step!(0, $($part),+), step!(1, $($part),+), step!(2, $($part),+), step!(3, $($part),+),
-                    step!(4, $($part),+), step!(5, $($part),+), step!(6, $($part),+), step!(7, $($part),+),
-                    step!(8, $($part),+), step!(9, $($part),+), step!(10, $($part),+), step!(11, $($part),+),
-                    count_down!(),
-                    inout($class) start => _, inout($class) start => _, inout($class) start => _,
-                    inout($class) start => _, inout($class) start => _, inout($class) start => _,
-                    inout($class) start => _, inout($class) start => _, inout($class) start => _,
-                    inout($class) start => _, inout($class) start => _, inout($class) start => _,
-                    in($class) start,
-                    inout(reg) iterations => _,
-                    options(nomem, nostack),
-                );
+/// The loops of an architecture. A row: the library's name for the instruction set, the features it needs, type x lanes,
+/// the class of its registers and what they start as, and what `step` does to each of the `CHAINS`. Operand 12 is the
+/// factor, operand 13 the counter.
+macro_rules! fma_loops {
+    {$(
+        $isa:literal [$($feature:tt),+] $type:ident x $lanes:literal in $class:ident = $start:expr, $($part:literal),+;
+    )+} => {
+        pub(super) const ALL: &[super::FmaLoop] = &[$({
+            $(#[target_feature(enable = $feature)])+
+            unsafe fn run(iterations: u64) {
+                let start = $start;
+                // SAFETY: changes nothing but the registers named; the caller knows that the instructions exist.
+                unsafe {
+                    std::arch::asm!(
+                        "2:",
+                        step!(0, $($part),+), step!(1, $($part),+), step!(2, $($part),+), step!(3, $($part),+),
+                        step!(4, $($part),+), step!(5, $($part),+), step!(6, $($part),+), step!(7, $($part),+),
+                        step!(8, $($part),+), step!(9, $($part),+), step!(10, $($part),+), step!(11, $($part),+),
+                        count_down!(),
+                        inout($class) start => _, inout($class) start => _, inout($class) start => _,
+                        inout($class) start => _, inout($class) start => _, inout($class) start => _,
+                        inout($class) start => _, inout($class) start => _, inout($class) start => _,
+                        inout($class) start => _, inout($class) start => _, inout($class) start => _,
+                        in($class) start,
+                        inout(reg) iterations => _,
+                        options(nomem, nostack),
+                    );
+                }
             }
-        }
-        super::FmaLoop {
-            isa: $isa,
-            is_f64: size_of::<$type>() == 8,
-            lanes: $lanes,
-            run,
-            is_available: $available,
-        }
-    }};
+            super::FmaLoop {
+                isa: $isa,
+                is_f64: size_of::<$type>() == 8,
+                lanes: $lanes,
+                run,
+                is_available: || $(is_detected!($feature))&&+,
+            }
+        }),+];
+    };
 }
 
 /// The loops of this architecture.
 #[cfg(target_arch = "x86_64")]
 mod loops {
+    use std::arch::is_x86_feature_detected as is_detected;
     use std::arch::x86_64::*;
 
-    pub(super) const ALL: [super::FmaLoop; 6] = [
-        fma_loop! {
-            #[target_feature(enable = "sse2")]
-            "scalar", f32 x 4 if always, xmm_reg = _mm_set1_ps(1e-3), "mulps {", "}, {12}", "addps {", "}, {12}"
-        },
-        fma_loop! {
-            #[target_feature(enable = "sse2")]
-            "scalar", f64 x 2 if always, xmm_reg = _mm_set1_pd(1e-3), "mulpd {", "}, {12}", "addpd {", "}, {12}"
-        },
-        fma_loop! {
-            #[target_feature(enable = "avx2,fma")]
-            "avx2", f32 x 8 if has_fma, ymm_reg = _mm256_set1_ps(1e-3), "vfmadd231ps {", "}, {12}, {12}"
-        },
-        fma_loop! {
-            #[target_feature(enable = "avx2,fma")]
-            "avx2", f64 x 4 if has_fma, ymm_reg = _mm256_set1_pd(1e-3), "vfmadd231pd {", "}, {12}, {12}"
-        },
-        fma_loop! {
-            #[target_feature(enable = "avx512f")]
-            "avx512", f32 x 16 if has_avx512, zmm_reg = _mm512_set1_ps(1e-3), "vfmadd231ps {", "}, {12}, {12}"
-        },
-        fma_loop! {
-            #[target_feature(enable = "avx512f")]
-            "avx512", f64 x 8 if has_avx512, zmm_reg = _mm512_set1_pd(1e-3), "vfmadd231pd {", "}, {12}, {12}"
-        },
-    ];
-
-    fn always() -> bool {
-        true
-    }
-
-    fn has_fma() -> bool {
-        is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
-    }
-
-    fn has_avx512() -> bool {
-        is_x86_feature_detected!("avx512f")
+    fma_loops! {
+        "scalar" ["sse2"] f32 x 4 in xmm_reg = _mm_set1_ps(1e-3), "mulps {", "}, {12}", "addps {", "}, {12}";
+        "scalar" ["sse2"] f64 x 2 in xmm_reg = _mm_set1_pd(1e-3), "mulpd {", "}, {12}", "addpd {", "}, {12}";
+        "avx2" ["avx2", "fma"] f32 x 8 in ymm_reg = _mm256_set1_ps(1e-3), "vfmadd231ps {", "}, {12}, {12}";
+        "avx2" ["avx2", "fma"] f64 x 4 in ymm_reg = _mm256_set1_pd(1e-3), "vfmadd231pd {", "}, {12}, {12}";
+        "avx512" ["avx512f"] f32 x 16 in zmm_reg = _mm512_set1_ps(1e-3), "vfmadd231ps {", "}, {12}, {12}";
+        "avx512" ["avx512f"] f64 x 8 in zmm_reg = _mm512_set1_pd(1e-3), "vfmadd231pd {", "}, {12}, {12}";
     }
 }
 
@@ -126,35 +99,20 @@ mod loops {
 #[cfg(target_arch = "aarch64")]
 mod loops {
     use std::arch::aarch64::{vdupq_n_f32, vdupq_n_f64};
+    use std::arch::is_aarch64_feature_detected as is_detected;
 
-    pub(super) const ALL: [super::FmaLoop; 4] = [
-        fma_loop! {
-            #[target_feature(enable = "neon")]
-            "scalar", f32 x 4 if always, vreg = vdupq_n_f32(1e-3), "fmla {", ":v}.4s, {12:v}.4s, {12:v}.4s"
-        },
-        fma_loop! {
-            #[target_feature(enable = "neon")]
-            "scalar", f64 x 2 if always, vreg = vdupq_n_f64(1e-3), "fmla {", ":v}.2d, {12:v}.2d, {12:v}.2d"
-        },
-        fma_loop! {
-            #[target_feature(enable = "neon")]
-            "neon", f32 x 4 if always, vreg = vdupq_n_f32(1e-3), "fmla {", ":v}.4s, {12:v}.4s, {12:v}.4s"
-        },
-        fma_loop! {
-            #[target_feature(enable = "neon")]
-            "neon", f64 x 2 if always, vreg = vdupq_n_f64(1e-3), "fmla {", ":v}.2d, {12:v}.2d, {12:v}.2d"
-        },
-    ];
-
-    fn always() -> bool {
-        true
+    fma_loops! {
+        "scalar" ["neon"] f32 x 4 in vreg = vdupq_n_f32(1e-3), "fmla {", ":v}.4s, {12:v}.4s, {12:v}.4s";
+        "scalar" ["neon"] f64 x 2 in vreg = vdupq_n_f64(1e-3), "fmla {", ":v}.2d, {12:v}.2d, {12:v}.2d";
+        "neon" ["neon"] f32 x 4 in vreg = vdupq_n_f32(1e-3), "fmla {", ":v}.4s, {12:v}.4s, {12:v}.4s";
+        "neon" ["neon"] f64 x 2 in vreg = vdupq_n_f64(1e-3), "fmla {", ":v}.2d, {12:v}.2d, {12:v}.2d";
     }
 }
 
 /// The loops of this architecture: none, so no share of peak is printed.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod loops {
-    pub(super) const ALL: [super::FmaLoop; 0] = [];
+    pub(super) const ALL: &[super::FmaLoop] = &[];
 }
 
 /// The multiply-add loop for one instruction set and element type.
@@ -171,7 +129,7 @@ pub struct FmaLoop {
 impl FmaLoop {
     /// The loop for an instruction set by the library's name for it, if there is one that this processor can run.
     pub fn find(isa: &str, is_f64: bool) -> Option<Self> {
-        loops::ALL.into_iter().find(|l| l.isa == isa && l.is_f64 == is_f64 && (l.is_available)())
+        loops::ALL.iter().copied().find(|l| l.isa == isa && l.is_f64 == is_f64 && (l.is_available)())
     }
 
     /// Floating-point operations a second of `threads` threads that run for about `duration` at the same time.
