@@ -67,7 +67,7 @@ impl<T: Element> BackwardPointers<T> {
         self.wants_partial() && !self.grad_x.is_null() && !self.grad_weight.is_null()
     }
 
-    fn adds_to(&self, gradient: u32) -> bool {
+    pub(super) fn adds_to(&self, gradient: u32) -> bool {
         self.accumulate & gradient != 0
     }
 }
@@ -263,8 +263,8 @@ impl<T: HasKernels> Run<'_, T> {
 ///
 /// # Safety
 ///
-/// `to` is an element of the gradient.
-unsafe fn store<T: Element>(value: T::Compute, to: *mut T, add: bool) {
+/// `to` is an element of the gradient, and nobody else looks at it.
+pub(super) unsafe fn store<T: Element>(value: T::Compute, to: *mut T, add: bool) {
     // SAFETY: the caller's promise.
     unsafe {
         let value = if add { (*to).to_compute() + value } else { value };

@@ -3,7 +3,7 @@
 use super::inputs::Inputs;
 use super::{Position, Tap, at};
 use crate::abi::*;
-use crate::cpu::backward::BackwardPointers;
+use crate::cpu::backward::{BackwardPointers, store};
 use crate::cpu::element::{Compute, Element};
 use crate::cpu::share::share;
 use crate::cpu::sum::Sum;
@@ -167,20 +167,9 @@ impl<T: Element> Run<'_, T> {
         sum.total()
     }
 
-    /// Stores an element of a gradient, rounded once; adds it to what is there where that is asked for.
+    /// As [`store`], for an element of a DCN_GRAD_... bit's gradient.
     pub(super) unsafe fn store(&self, value: T::Compute, to: *mut T, gradient: u32) {
         // SAFETY: an element that no other unit has.
-        unsafe { store(value, to, self.tensors.accumulate & gradient != 0) };
-    }
-}
-
-/// # Safety
-///
-/// `to` is an element that nobody else looks at.
-pub(super) unsafe fn store<T: Element>(value: T::Compute, to: *mut T, add: bool) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let value = if add { (*to).to_compute() + value } else { value };
-        *to = T::from_compute(value.canonical());
+        unsafe { store(value, to, self.tensors.adds_to(gradient)) };
     }
 }

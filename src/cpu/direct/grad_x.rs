@@ -3,9 +3,10 @@
 //! that is of half precision and there are several blocks, in a plane of the workspace. So memory is written only where
 //! samples hit it, but to clear it where it is not added to.
 
-use super::backward::{Run, store};
+use super::backward::Run;
 use super::{Position, Tap, at};
 use crate::abi::DCN_GRAD_X;
+use crate::cpu::backward::store;
 use crate::cpu::element::Element;
 use crate::cpu::share::share;
 use crate::cpu::sum::Sum;
