@@ -3,9 +3,9 @@
 
 use super::cut::{Limits, Slab};
 use super::device::{Device, Function};
-use super::launch::{Scratch, Stream};
+use super::launch::Stream;
 use super::plan::{self, Copy, Map, Shared};
-use super::run::{self, Address, Buffers, depthwise_kernel, kernel, offset};
+use super::run::{self, Address, Buffers, Products, depthwise_kernel, kernel, offset};
 use super::tiling::{Chunk, LayoutTiling, SampleTiling};
 use crate::abi::*;
 use crate::context::Context;
@@ -113,9 +113,6 @@ struct Run<'a> {
     stream: Stream<'a>,
     tensors: Addresses,
     buffers: Buffers,
-    /// The slab's copy of x, and where its grad_x is summed unless in grad_x itself.
-    x_copy: Address,
-    grad_x_sum: Address,
     accumulate: u32,
 }
 
@@ -156,8 +153,8 @@ impl Run<'_> {
             let x = match shared.x {
                 Copy::None => at.x,
                 _ => {
-                    self.stream.kernel(plan.layout_in, &[at.x, self.x_copy], &shared.x_in(slab))?;
-                    self.x_copy
+                    self.stream.kernel(plan.layout_in, &[at.x, self.buffers.x], &shared.x_in(slab))?;
+                    self.buffers.x
                 }
             };
             let grad_x = self.start_grad_x(at.grad_x, slab)?;
@@ -180,7 +177,7 @@ impl Run<'_> {
             return Ok(grad_x);
         }
         let in_place = shared.grad_x() == Copy::None;
-        let sum = if in_place { grad_x } else { self.grad_x_sum };
+        let sum = if in_place { grad_x } else { self.buffers.grad_x };
         if !(in_place && self.adds_to(DCN_GRAD_X)) {
             let bytes = slab.images * shared.image() * size_of::<f32>() as i64;
             // SAFETY: the slab's grad_x, or its buffer, is of floats.
@@ -196,10 +193,11 @@ impl Run<'_> {
             stream.kernel(plan.grad_output, &[at.grad_y, buffers.rows], &shared.output(chunk))?;
             if !at.grad_weight.is_null() {
                 stream.kernel(plan.sample, &[at.x, at.offset, at.mask, buffers.col], &shared.sample(chunk))?;
-                run::multiply_weight(stream, shared, plan.depthwise_weight, buffers, (chunk, !first))?;
+                let products = Products::GradWeight { accumulate: !first };
+                products.start(stream, shared, plan.depthwise_weight, buffers, chunk)?;
             }
             if at.wants_samples() {
-                run::multiply_col(stream, shared, plan.depthwise_col, buffers, chunk)?;
+                Products::GradCol.start(stream, shared, plan.depthwise_col, buffers, chunk)?;
                 let Addresses { x, offset, mask, grad_x, grad_offset, grad_mask, .. } = *at;
                 let addresses = [x, offset, mask, buffers.col, grad_x, grad_offset, grad_mask];
                 let tiling = SampleTiling {
@@ -243,26 +241,17 @@ impl Pass<dcn_backward_args> for BackwardPlan {
     }
 
     unsafe fn run(&self, args: &dcn_backward_args, workspace: *mut u8, _team: &Team) -> Result<()> {
-        let (shared, map) = (&self.shared, &self.map);
+        let shared = &self.shared;
         let stream = Stream::new(&self.device, args.stream)?;
         let tensors = Addresses::new(args);
-        let at = |bytes: usize| workspace.wrapping_add(bytes).cast();
-        let packed = !args.packed_weight.is_null();
-        let weight = if packed { args.packed_weight.cast_mut() } else { at(map.weight) };
+        let buffers = Buffers::new(&self.map, workspace, args.packed_weight);
+        let packs = args.packed_weight.is_null() && tensors.wants_samples() && shared.problem.geometry.n > 0;
         // SAFETY: the caller's promise; the map places what it says within the workspace.
         unsafe {
-            if !packed && tensors.wants_samples() && shared.problem.geometry.n > 0 {
-                stream.kernel(self.layout_in, &[args.weight.cast_mut(), weight], &shared.weight_in())?;
+            if packs {
+                stream.kernel(self.layout_in, &[args.weight.cast_mut(), buffers.weight], &shared.weight_in())?;
             }
-            let buffers = Buffers {
-                weight,
-                col: at(map.col),
-                rows: at(map.rows),
-                grad_weight: at(map.grad_weight),
-                scratch: Scratch { address: at(map.product), size: map.product_size },
-            };
-            let (x_copy, grad_x_sum) = (at(map.x), at(map.grad_x));
-            let run = Run { plan: self, stream, tensors, buffers, x_copy, grad_x_sum, accumulate: args.accumulate };
+            let run = Run { plan: self, stream, tensors, buffers, accumulate: args.accumulate };
             run.all()
         }
     }

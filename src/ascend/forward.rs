@@ -3,9 +3,9 @@
 
 use super::cut::{Limits, Slab};
 use super::device::{Device, Function};
-use super::launch::{Scratch, Stream};
+use super::launch::Stream;
 use super::plan::{self, Copy, Map, Shared};
-use super::run::{self, Address, Buffers, depthwise_kernel, kernel, offset};
+use super::run::{self, Address, Buffers, Products, depthwise_kernel, kernel, offset};
 use crate::abi::*;
 use crate::context::Context;
 use crate::error::Result;
@@ -60,13 +60,13 @@ impl ForwardPlan {
             let x = match shared.x {
                 Copy::None => at.x,
                 _ => {
-                    stream.kernel(self.layout_in, &[at.x, at.x_copy], &shared.x_in(slab))?;
-                    at.x_copy
+                    stream.kernel(self.layout_in, &[at.x, buffers.x], &shared.x_in(slab))?;
+                    buffers.x
                 }
             };
             for chunk in shared.cut.chunks(slab.images) {
                 stream.kernel(self.sample, &[x, at.offset, at.mask, buffers.col], &shared.sample(chunk))?;
-                run::multiply(stream, shared, self.depthwise, buffers, chunk)?;
+                Products::Output.start(stream, shared, self.depthwise, buffers, chunk)?;
                 stream.kernel(self.output, &[buffers.rows, at.bias, at.y], &shared.output(chunk))?;
             }
         }
@@ -81,8 +81,6 @@ struct Addresses {
     mask: Address,
     bias: Address,
     y: Address,
-    /// The slab's copy of x.
-    x_copy: Address,
 }
 
 impl Addresses {
@@ -109,37 +107,24 @@ impl Pass<dcn_forward_args> for ForwardPlan {
     }
 
     unsafe fn run(&self, args: &dcn_forward_args, workspace: *mut u8, _team: &Team) -> Result<()> {
-        let (shared, map) = (&self.shared, &self.map);
+        let shared = &self.shared;
         let stream = Stream::new(&self.device, args.stream)?;
         if shared.problem.geometry.n == 0 {
             return Ok(());
         }
-        let at = |bytes: usize| workspace.wrapping_add(bytes).cast();
+        let buffers = Buffers::new(&self.map, workspace, args.packed_weight);
+        let addresses = Addresses {
+            x: args.x.cast_mut(),
+            offset: args.offset.cast_mut(),
+            mask: args.mask.cast_mut(),
+            bias: args.bias.cast_mut(),
+            y: args.y,
+        };
         // SAFETY: the caller's promise; the map places what it says within the workspace.
         unsafe {
-            let weight = match args.packed_weight.is_null() {
-                false => args.packed_weight.cast_mut(),
-                true => {
-                    let addresses = [args.weight.cast_mut(), at(map.weight)];
-                    stream.kernel(self.layout_in, &addresses, &shared.weight_in())?;
-                    at(map.weight)
-                }
-            };
-            let buffers = Buffers {
-                weight,
-                col: at(map.col),
-                rows: at(map.rows),
-                grad_weight: std::ptr::null_mut(),
-                scratch: Scratch { address: at(map.product), size: map.product_size },
-            };
-            let addresses = Addresses {
-                x: args.x.cast_mut(),
-                offset: args.offset.cast_mut(),
-                mask: args.mask.cast_mut(),
-                bias: args.bias.cast_mut(),
-                y: args.y,
-                x_copy: at(map.x),
-            };
+            if args.packed_weight.is_null() {
+                stream.kernel(self.layout_in, &[args.weight.cast_mut(), buffers.weight], &shared.weight_in())?;
+            }
             for slab in shared.cut.slabs() {
                 self.slab(&stream, &addresses, slab, &buffers)?;
             }

@@ -30,21 +30,40 @@ pub fn depthwise_kernel(device: &Device, shared: &Shared, name: &str) -> Result<
     shared.depthwise.then(function).transpose()
 }
 
-/// The float matrices of a chunk.
+/// The float buffers of a run.
 #[derive(Clone, Copy)]
 pub struct Buffers {
     /// W, packed by the caller or in the workspace.
     pub weight: Address,
+    /// A slab's copy of x.
+    pub x: Address,
+    /// Backward: the sum of a slab's grad_x, unless it is summed in grad_x itself.
+    pub grad_x: Address,
+    /// Backward.
+    pub grad_weight: Address,
     pub col: Address,
     /// [O][R]: the product, or grad_y.
     pub rows: Address,
-    pub grad_weight: Address,
     pub scratch: Scratch,
 }
 
 const FLOAT: i64 = size_of::<f32>() as i64;
 
 impl Buffers {
+    /// Those that the map places in the workspace; of the weights only where `packed` is NULL.
+    pub fn new(map: &Map, workspace: *mut u8, packed: *const c_void) -> Self {
+        let at = |bytes: usize| workspace.wrapping_add(bytes).cast();
+        Self {
+            weight: if packed.is_null() { at(map.weight) } else { packed.cast_mut() },
+            x: at(map.x),
+            grad_x: at(map.grad_x),
+            grad_weight: at(map.grad_weight),
+            col: at(map.col),
+            rows: at(map.rows),
+            scratch: Scratch { address: at(map.product), size: map.product_size },
+        }
+    }
+
     /// W_g: [O/G, K*C/G].
     fn weight_of(&self, shared: &Shared, group: i64) -> Matrix {
         Self::matrix(self.weight, shared.outputs(), shared.depth(), group)
@@ -76,87 +95,56 @@ impl Matrix {
     }
 }
 
-/// product_g = W_g col_gᵀ for every group.
-///
-/// # Safety
-///
-/// The buffers have the sizes that the plan's map gives them.
-pub unsafe fn multiply(
-    stream: &Stream,
-    shared: &Shared,
-    depthwise: Option<Function>,
-    buffers: &Buffers,
-    chunk: Chunk,
-) -> Result<()> {
-    let rows = chunk.rows();
-    // SAFETY: the caller's promise.
-    unsafe {
-        if let Some(function) = depthwise {
-            let addresses = [buffers.col, buffers.weight, buffers.rows];
-            return stream.kernel(function, &addresses, &shared.depthwise(chunk, false));
-        }
-        for group in 0..shared.groups() {
-            let (weight, col) = (buffers.weight_of(shared, group), buffers.col_of(shared, rows, group));
-            let product = buffers.rows_of(shared, rows, group);
-            stream.product(weight, col.transpose(), product, false, buffers.scratch)?;
-        }
-    }
-    Ok(())
+/// Matrix products of a chunk, one a group.
+#[derive(Clone, Copy)]
+pub enum Products {
+    /// product_g = W_g col_gᵀ.
+    Output,
+    /// grad_weight_g = grad_g col_g, or += where earlier chunks have been there.
+    GradWeight { accumulate: bool },
+    /// grad_col_g = grad_gᵀ W_g.
+    GradCol,
 }
 
-/// grad_weight_g = grad_g col_g, or += where earlier chunks have been there.
-///
-/// # Safety
-///
-/// As [`multiply`].
-pub unsafe fn multiply_weight(
-    stream: &Stream,
-    shared: &Shared,
-    depthwise: Option<Function>,
-    buffers: &Buffers,
-    (chunk, accumulate): (Chunk, bool),
-) -> Result<()> {
-    let rows = chunk.rows();
-    // SAFETY: the caller's promise.
-    unsafe {
+impl Products {
+    /// Puts them on the stream; `depthwise` is the kernel that does it all where CANN's would waste their work.
+    ///
+    /// # Safety
+    ///
+    /// The buffers have the sizes that the plan's map gives them.
+    pub unsafe fn start(
+        self,
+        stream: &Stream,
+        shared: &Shared,
+        depthwise: Option<Function>,
+        buffers: &Buffers,
+        chunk: Chunk,
+    ) -> Result<()> {
+        let accumulate = matches!(self, Self::GradWeight { accumulate: true });
         if let Some(function) = depthwise {
-            let addresses = [buffers.rows, buffers.col, buffers.grad_weight];
-            return stream.kernel(function, &addresses, &shared.depthwise(chunk, accumulate));
+            let Buffers { weight, col, rows, grad_weight, .. } = *buffers;
+            let addresses = match self {
+                Self::Output => [col, weight, rows],
+                Self::GradWeight { .. } => [rows, col, grad_weight],
+                Self::GradCol => [rows, weight, col],
+            };
+            // SAFETY: the caller's promise.
+            return unsafe { stream.kernel(function, &addresses, &shared.depthwise(chunk, accumulate)) };
         }
         for group in 0..shared.groups() {
-            let (grad, col) = (buffers.rows_of(shared, rows, group), buffers.col_of(shared, rows, group));
-            stream.product(grad, col, buffers.grad_weight_of(shared, group), accumulate, buffers.scratch)?;
+            let weight = buffers.weight_of(shared, group);
+            let col = buffers.col_of(shared, chunk.rows(), group);
+            let rows = buffers.rows_of(shared, chunk.rows(), group);
+            let (a, b, out) = match self {
+                Self::Output => (weight, col.transpose(), rows),
+                Self::GradWeight { .. } => (rows, col, buffers.grad_weight_of(shared, group)),
+                Self::GradCol => (rows.transpose(), weight, col),
+            };
+            // SAFETY: the caller's promise.
+            unsafe { stream.product(a, b, out, accumulate, buffers.scratch)? };
         }
+        Ok(())
     }
-    Ok(())
-}
-
-/// grad_col_g = grad_gᵀ W_g for every group.
-///
-/// # Safety
-///
-/// As [`multiply`].
-pub unsafe fn multiply_col(
-    stream: &Stream,
-    shared: &Shared,
-    depthwise: Option<Function>,
-    buffers: &Buffers,
-    chunk: Chunk,
-) -> Result<()> {
-    let rows = chunk.rows();
-    // SAFETY: the caller's promise.
-    unsafe {
-        if let Some(function) = depthwise {
-            let addresses = [buffers.rows, buffers.weight, buffers.col];
-            return stream.kernel(function, &addresses, &shared.depthwise(chunk, false));
-        }
-        for group in 0..shared.groups() {
-            let (grad, weight) = (buffers.rows_of(shared, rows, group), buffers.weight_of(shared, group));
-            let col = buffers.col_of(shared, rows, group);
-            stream.product(grad.transpose(), weight, col, false, buffers.scratch)?;
-        }
-    }
-    Ok(())
 }
 
 pub fn log_choice(context: &Context, pass: &str, problem: &Problem) {
