@@ -74,6 +74,46 @@ pub trait Simd: Copy {
     unsafe fn transpose(block: &mut [Self; MAX_LANES]);
 }
 
+/// The methods of [`Simd`] that are one intrinsic everywhere, with the same operands. Unsafe as the trait says.
+macro_rules! intrinsics {
+    {
+        splat: $splat:ident, load: $load:ident, store: $store:ident,
+        add: $add:ident, sub: $sub:ident, mul: $mul:ident, max: $max:ident,
+    } => {
+        #[inline(always)]
+        unsafe fn splat(value: Self::Scalar) -> Self {
+            Self(unsafe { $splat(value) })
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const Self::Scalar) -> Self {
+            Self(unsafe { $load(from) })
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut Self::Scalar) {
+            unsafe { $store(to, self.0) }
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            Self(unsafe { $add(self.0, other.0) })
+        }
+        #[inline(always)]
+        unsafe fn sub(self, other: Self) -> Self {
+            Self(unsafe { $sub(self.0, other.0) })
+        }
+        #[inline(always)]
+        unsafe fn mul(self, other: Self) -> Self {
+            Self(unsafe { $mul(self.0, other.0) })
+        }
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            Self(unsafe { $max(self.0, other.0) })
+        }
+    };
+}
+
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(super) use intrinsics;
+
 /// Vectors that are widened from half precision and rounded to it. Unsafe as [`Simd`] is.
 pub trait HalfPrecision: Simd<Scalar = f32> {
     /// LANES times 16 bits.

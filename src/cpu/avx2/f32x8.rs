@@ -1,7 +1,7 @@
 //! Eight f32 in a ymm register.
 
 use super::f64x4::F64x4;
-use crate::cpu::simd::{HalfPrecision, MAX_LANES, PixelAddresses, Simd};
+use crate::cpu::simd::{HalfPrecision, MAX_LANES, PixelAddresses, Simd, intrinsics};
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]
@@ -21,17 +21,9 @@ impl Simd for F32x8 {
     type Half = Self;
     const LANES: usize = 8;
 
-    #[inline(always)]
-    unsafe fn splat(value: f32) -> Self {
-        Self(unsafe { _mm256_set1_ps(value) })
-    }
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        Self(unsafe { _mm256_loadu_ps(from) })
-    }
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        unsafe { _mm256_storeu_ps(to, self.0) }
+    intrinsics! {
+        splat: _mm256_set1_ps, load: _mm256_loadu_ps, store: _mm256_storeu_ps,
+        add: _mm256_add_ps, sub: _mm256_sub_ps, mul: _mm256_mul_ps, max: _mm256_max_ps,
     }
     #[inline(always)]
     unsafe fn load_first(from: *const f32, n: usize) -> Self {
@@ -42,28 +34,12 @@ impl Simd for F32x8 {
         unsafe { _mm256_maskstore_ps(to, first(n), self.0) }
     }
     #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        Self(unsafe { _mm256_add_ps(self.0, other.0) })
-    }
-    #[inline(always)]
-    unsafe fn sub(self, other: Self) -> Self {
-        Self(unsafe { _mm256_sub_ps(self.0, other.0) })
-    }
-    #[inline(always)]
-    unsafe fn mul(self, other: Self) -> Self {
-        Self(unsafe { _mm256_mul_ps(self.0, other.0) })
-    }
-    #[inline(always)]
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
         Self(unsafe { _mm256_fmadd_ps(self.0, factor.0, addend.0) })
     }
     #[inline(always)]
     unsafe fn floor(self) -> Self {
         Self(unsafe { _mm256_floor_ps(self.0) })
-    }
-    #[inline(always)]
-    unsafe fn max(self, other: Self) -> Self {
-        Self(unsafe { _mm256_max_ps(self.0, other.0) })
     }
     #[inline(always)]
     unsafe fn less(self, other: Self) -> __m256 {

@@ -1,6 +1,6 @@
 //! Four f64 in a ymm register.
 
-use crate::cpu::simd::{MAX_LANES, PixelAddresses, Simd};
+use crate::cpu::simd::{MAX_LANES, PixelAddresses, Simd, intrinsics};
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]
@@ -20,17 +20,9 @@ impl Simd for F64x4 {
     type Half = Self;
     const LANES: usize = 4;
 
-    #[inline(always)]
-    unsafe fn splat(value: f64) -> Self {
-        Self(unsafe { _mm256_set1_pd(value) })
-    }
-    #[inline(always)]
-    unsafe fn load(from: *const f64) -> Self {
-        Self(unsafe { _mm256_loadu_pd(from) })
-    }
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f64) {
-        unsafe { _mm256_storeu_pd(to, self.0) }
+    intrinsics! {
+        splat: _mm256_set1_pd, load: _mm256_loadu_pd, store: _mm256_storeu_pd,
+        add: _mm256_add_pd, sub: _mm256_sub_pd, mul: _mm256_mul_pd, max: _mm256_max_pd,
     }
     #[inline(always)]
     unsafe fn load_first(from: *const f64, n: usize) -> Self {
@@ -41,28 +33,12 @@ impl Simd for F64x4 {
         unsafe { _mm256_maskstore_pd(to, first(n), self.0) }
     }
     #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        Self(unsafe { _mm256_add_pd(self.0, other.0) })
-    }
-    #[inline(always)]
-    unsafe fn sub(self, other: Self) -> Self {
-        Self(unsafe { _mm256_sub_pd(self.0, other.0) })
-    }
-    #[inline(always)]
-    unsafe fn mul(self, other: Self) -> Self {
-        Self(unsafe { _mm256_mul_pd(self.0, other.0) })
-    }
-    #[inline(always)]
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
         Self(unsafe { _mm256_fmadd_pd(self.0, factor.0, addend.0) })
     }
     #[inline(always)]
     unsafe fn floor(self) -> Self {
         Self(unsafe { _mm256_floor_pd(self.0) })
-    }
-    #[inline(always)]
-    unsafe fn max(self, other: Self) -> Self {
-        Self(unsafe { _mm256_max_pd(self.0, other.0) })
     }
     #[inline(always)]
     unsafe fn less(self, other: Self) -> __m256d {

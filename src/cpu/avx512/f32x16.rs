@@ -2,7 +2,7 @@
 
 use super::f64x8::F64x8;
 use crate::cpu::avx2::F32x8;
-use crate::cpu::simd::{HalfPrecision, MAX_LANES, PixelAddresses, Simd};
+use crate::cpu::simd::{HalfPrecision, MAX_LANES, PixelAddresses, Simd, intrinsics};
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]
@@ -21,17 +21,9 @@ impl Simd for F32x16 {
     type Half = F32x8;
     const LANES: usize = 16;
 
-    #[inline(always)]
-    unsafe fn splat(value: f32) -> Self {
-        Self(unsafe { _mm512_set1_ps(value) })
-    }
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        Self(unsafe { _mm512_loadu_ps(from) })
-    }
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        unsafe { _mm512_storeu_ps(to, self.0) }
+    intrinsics! {
+        splat: _mm512_set1_ps, load: _mm512_loadu_ps, store: _mm512_storeu_ps,
+        add: _mm512_add_ps, sub: _mm512_sub_ps, mul: _mm512_mul_ps, max: _mm512_max_ps,
     }
     #[inline(always)]
     unsafe fn load_first(from: *const f32, n: usize) -> Self {
@@ -42,28 +34,12 @@ impl Simd for F32x16 {
         unsafe { _mm512_mask_storeu_ps(to, first(n), self.0) }
     }
     #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        Self(unsafe { _mm512_add_ps(self.0, other.0) })
-    }
-    #[inline(always)]
-    unsafe fn sub(self, other: Self) -> Self {
-        Self(unsafe { _mm512_sub_ps(self.0, other.0) })
-    }
-    #[inline(always)]
-    unsafe fn mul(self, other: Self) -> Self {
-        Self(unsafe { _mm512_mul_ps(self.0, other.0) })
-    }
-    #[inline(always)]
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
         Self(unsafe { _mm512_fmadd_ps(self.0, factor.0, addend.0) })
     }
     #[inline(always)]
     unsafe fn floor(self) -> Self {
         Self(unsafe { _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>(self.0) })
-    }
-    #[inline(always)]
-    unsafe fn max(self, other: Self) -> Self {
-        Self(unsafe { _mm512_max_ps(self.0, other.0) })
     }
     #[inline(always)]
     unsafe fn less(self, other: Self) -> __mmask16 {

@@ -1,7 +1,7 @@
 //! Eight f64 in a zmm register.
 
 use crate::cpu::avx2::F64x4;
-use crate::cpu::simd::{MAX_LANES, PixelAddresses, Simd};
+use crate::cpu::simd::{MAX_LANES, PixelAddresses, Simd, intrinsics};
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]
@@ -20,17 +20,9 @@ impl Simd for F64x8 {
     type Half = F64x4;
     const LANES: usize = 8;
 
-    #[inline(always)]
-    unsafe fn splat(value: f64) -> Self {
-        Self(unsafe { _mm512_set1_pd(value) })
-    }
-    #[inline(always)]
-    unsafe fn load(from: *const f64) -> Self {
-        Self(unsafe { _mm512_loadu_pd(from) })
-    }
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f64) {
-        unsafe { _mm512_storeu_pd(to, self.0) }
+    intrinsics! {
+        splat: _mm512_set1_pd, load: _mm512_loadu_pd, store: _mm512_storeu_pd,
+        add: _mm512_add_pd, sub: _mm512_sub_pd, mul: _mm512_mul_pd, max: _mm512_max_pd,
     }
     #[inline(always)]
     unsafe fn load_first(from: *const f64, n: usize) -> Self {
@@ -41,28 +33,12 @@ impl Simd for F64x8 {
         unsafe { _mm512_mask_storeu_pd(to, first(n), self.0) }
     }
     #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        Self(unsafe { _mm512_add_pd(self.0, other.0) })
-    }
-    #[inline(always)]
-    unsafe fn sub(self, other: Self) -> Self {
-        Self(unsafe { _mm512_sub_pd(self.0, other.0) })
-    }
-    #[inline(always)]
-    unsafe fn mul(self, other: Self) -> Self {
-        Self(unsafe { _mm512_mul_pd(self.0, other.0) })
-    }
-    #[inline(always)]
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
         Self(unsafe { _mm512_fmadd_pd(self.0, factor.0, addend.0) })
     }
     #[inline(always)]
     unsafe fn floor(self) -> Self {
         Self(unsafe { _mm512_roundscale_pd::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>(self.0) })
-    }
-    #[inline(always)]
-    unsafe fn max(self, other: Self) -> Self {
-        Self(unsafe { _mm512_max_pd(self.0, other.0) })
     }
     #[inline(always)]
     unsafe fn less(self, other: Self) -> __mmask8 {

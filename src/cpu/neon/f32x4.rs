@@ -1,7 +1,7 @@
 //! Four f32 in a q register.
 
 use super::f64x2::F64x2;
-use crate::cpu::simd::{HalfPrecision, MAX_LANES, PixelAddresses, Simd};
+use crate::cpu::simd::{HalfPrecision, MAX_LANES, PixelAddresses, Simd, intrinsics};
 use std::arch::aarch64::*;
 use std::arch::asm;
 
@@ -15,17 +15,9 @@ impl Simd for F32x4 {
     type Half = Self;
     const LANES: usize = 4;
 
-    #[inline(always)]
-    unsafe fn splat(value: f32) -> Self {
-        Self(unsafe { vdupq_n_f32(value) })
-    }
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        Self(unsafe { vld1q_f32(from) })
-    }
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        unsafe { vst1q_f32(to, self.0) }
+    intrinsics! {
+        splat: vdupq_n_f32, load: vld1q_f32, store: vst1q_f32,
+        add: vaddq_f32, sub: vsubq_f32, mul: vmulq_f32, max: vmaxq_f32,
     }
     /// NEON has no masks: the first two lanes as a half, the odd one by itself.
     #[inline(always)]
@@ -54,28 +46,12 @@ impl Simd for F32x4 {
         }
     }
     #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        Self(unsafe { vaddq_f32(self.0, other.0) })
-    }
-    #[inline(always)]
-    unsafe fn sub(self, other: Self) -> Self {
-        Self(unsafe { vsubq_f32(self.0, other.0) })
-    }
-    #[inline(always)]
-    unsafe fn mul(self, other: Self) -> Self {
-        Self(unsafe { vmulq_f32(self.0, other.0) })
-    }
-    #[inline(always)]
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
         Self(unsafe { vfmaq_f32(addend.0, self.0, factor.0) })
     }
     #[inline(always)]
     unsafe fn floor(self) -> Self {
         Self(unsafe { vrndmq_f32(self.0) })
-    }
-    #[inline(always)]
-    unsafe fn max(self, other: Self) -> Self {
-        Self(unsafe { vmaxq_f32(self.0, other.0) })
     }
     #[inline(always)]
     unsafe fn less(self, other: Self) -> uint32x4_t {

@@ -1,6 +1,6 @@
 //! Two f64 in a q register.
 
-use crate::cpu::simd::{MAX_LANES, PixelAddresses, Simd};
+use crate::cpu::simd::{MAX_LANES, PixelAddresses, Simd, intrinsics};
 use std::arch::aarch64::*;
 
 #[derive(Clone, Copy)]
@@ -13,17 +13,9 @@ impl Simd for F64x2 {
     type Half = Self;
     const LANES: usize = 2;
 
-    #[inline(always)]
-    unsafe fn splat(value: f64) -> Self {
-        Self(unsafe { vdupq_n_f64(value) })
-    }
-    #[inline(always)]
-    unsafe fn load(from: *const f64) -> Self {
-        Self(unsafe { vld1q_f64(from) })
-    }
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f64) {
-        unsafe { vst1q_f64(to, self.0) }
+    intrinsics! {
+        splat: vdupq_n_f64, load: vld1q_f64, store: vst1q_f64,
+        add: vaddq_f64, sub: vsubq_f64, mul: vmulq_f64, max: vmaxq_f64,
     }
     #[inline(always)]
     unsafe fn load_first(from: *const f64, n: usize) -> Self {
@@ -39,28 +31,12 @@ impl Simd for F64x2 {
         }
     }
     #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        Self(unsafe { vaddq_f64(self.0, other.0) })
-    }
-    #[inline(always)]
-    unsafe fn sub(self, other: Self) -> Self {
-        Self(unsafe { vsubq_f64(self.0, other.0) })
-    }
-    #[inline(always)]
-    unsafe fn mul(self, other: Self) -> Self {
-        Self(unsafe { vmulq_f64(self.0, other.0) })
-    }
-    #[inline(always)]
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
         Self(unsafe { vfmaq_f64(addend.0, self.0, factor.0) })
     }
     #[inline(always)]
     unsafe fn floor(self) -> Self {
         Self(unsafe { vrndmq_f64(self.0) })
-    }
-    #[inline(always)]
-    unsafe fn max(self, other: Self) -> Self {
-        Self(unsafe { vmaxq_f64(self.0, other.0) })
     }
     #[inline(always)]
     unsafe fn less(self, other: Self) -> uint64x2_t {
