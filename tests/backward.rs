@@ -9,7 +9,7 @@ use common::named_problems;
 use common::problem::{self, Gradients, Problem};
 use common::reference;
 use common::report::report;
-use common::runner::{self, GRADIENTS, Plan, Setup, Threads, all_gradients};
+use common::runner::{self, GRADIENTS, Plan, Setup, Threads, Workspace, all_gradients};
 use common::strategy::{case, for_all, large_case, setup};
 use common::tensor::{Tensor, assert_surroundings};
 use common::values::{Masks, Offsets, Random};
@@ -189,6 +189,17 @@ fn depthwise() {
     named_problems::depthwise(named);
     let case = Case { n: 2, c: 6, h: 17, w: 13, groups: 6, o: 6, ..Case::default() };
     named("depthwise, one place", Case { offsets: Offsets::OnePlace, ..case });
+}
+
+/// The last unit of channels is smaller than the others. What its accumulators have room for beyond it nobody writes; Miri
+/// tells whether anybody reads it.
+#[test]
+fn units_of_unequal_size_in_a_batch() {
+    let case = Case { c: 70, h: 2, w: 2, kernel: [1, 1], pad_before: [0; 2], pad_after: [0; 2], ..Case::default() };
+    let setup = Setup { workspace: Workspace::Allocator, ..Setup::plain(Isa::Scalar) };
+    for case in [Case { o: 70, groups: 70, ..case.clone() }, case] {
+        check(&case, &[setup], 0, &Worst::default()).unwrap_or_else(|message| panic!("{message}\n{case:?}"));
+    }
 }
 
 #[test]

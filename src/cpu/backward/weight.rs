@@ -27,6 +27,16 @@ pub(super) struct WeightUnit {
     pub columns: Columns,
 }
 
+/// Some accumulators of a unit: those that a sum is made in. What is behind the columns of a unit that is smaller than others
+/// nobody writes.
+struct Sums {
+    /// Output channels of the unit, or, depthwise, its taps.
+    rows: Range<usize>,
+    columns: usize,
+    /// Elements from row to row.
+    stride: usize,
+}
+
 impl<T: HasKernels> Run<'_, T> {
     /// Adds the part of images in flight, the first of which is `first`, to a unit's accumulators.
     pub(super) unsafe fn add_to_weight(&self, worker: usize, unit: usize, first: usize, slots: Range<usize>) {
@@ -53,11 +63,12 @@ impl<T: HasKernels> Run<'_, T> {
         if !cut.sum.by_image {
             return;
         }
+        let sums = self.sums_of(&self.weight_unit(number));
         for (slot, n) in images.clone().enumerate() {
             // SAFETY: the caller names a unit; the sums of the images are complete.
             unsafe {
                 let (from, to) = (self.weight_acc(slot, cut.levels - 1, number), self.weight_total(number));
-                add_level(from, to, 0..cut.unit_len(), n > 0);
+                add_level(from, to, &sums, n > 0);
             }
         }
     }
@@ -250,7 +261,7 @@ impl<T: HasKernels> Run<'_, T> {
         // SAFETY: the caller's promise.
         unsafe {
             self.multiply_columns(unit, slot, tile, grad_y, col);
-            self.carry(unit, slot, tile, 0..unit.rows * self.plan.weight.padded_width());
+            self.carry(unit, slot, tile, &self.sums_of(unit));
         }
     }
 
@@ -264,9 +275,20 @@ impl<T: HasKernels> Run<'_, T> {
 
     /// Depthwise: after a tile, as [`Run::carry`], for some taps.
     pub(super) unsafe fn carry_taps(&self, unit: &WeightUnit, slot: usize, tile: Tile, columns: &Columns) {
-        let first = (columns.first_tap - unit.columns.first_tap) * self.plan.weight.channels;
+        let first = columns.first_tap - unit.columns.first_tap;
+        let sums = Sums { rows: first..first + columns.taps, ..self.sums_of(unit) };
         // SAFETY: the unit has the columns.
-        unsafe { self.carry(unit, slot, tile, first..first + columns.taps * self.plan.weight.channels) };
+        unsafe { self.carry(unit, slot, tile, &sums) };
+    }
+
+    /// All sums of a unit.
+    fn sums_of(&self, unit: &WeightUnit) -> Sums {
+        let (cut, Columns { taps, channels, .. }) = (&self.plan.weight, unit.columns);
+        if self.plan.depthwise {
+            Sums { rows: 0..taps, columns: channels, stride: cut.channels }
+        } else {
+            Sums { rows: 0..unit.rows, columns: taps * channels, stride: cut.padded_width() }
+        }
     }
 
     /// The number of a tile among all that a sum of a unit has.
@@ -317,7 +339,7 @@ impl<T: HasKernels> Run<'_, T> {
     }
 
     /// After a tile: adds some accumulators of the first level into the second, if their chain is full or ends.
-    unsafe fn carry(&self, unit: &WeightUnit, slot: usize, tile: Tile, some: Range<usize>) {
+    unsafe fn carry(&self, unit: &WeightUnit, slot: usize, tile: Tile, some: &Sums) {
         let number = self.weight_tile(tile);
         let images = if self.plan.weight.sum.by_image { 1 } else { self.plan.problem.geometry.n as usize };
         let last = number + 1 == self.weight_tiles() * images;
@@ -337,11 +359,14 @@ impl<T: HasKernels> Run<'_, T> {
 /// # Safety
 ///
 /// Both levels have them.
-unsafe fn add_level<C: Compute>(from: *const C, to: *mut C, some: Range<usize>, add: bool) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        for i in some {
-            *to.add(i) = if add { *to.add(i) + *from.add(i) } else { *from.add(i) };
+unsafe fn add_level<C: Compute>(from: *const C, to: *mut C, some: &Sums, add: bool) {
+    for row in some.rows.clone() {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (from, to) = (from.add(row * some.stride), to.add(row * some.stride));
+            for i in 0..some.columns {
+                *to.add(i) = if add { *to.add(i) + *from.add(i) } else { *from.add(i) };
+            }
         }
     }
 }
