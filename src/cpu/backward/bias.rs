@@ -20,16 +20,8 @@ const BLOCK: usize = 64;
 impl<T: HasKernels> Run<'_, T> {
     /// Units of output channels that grad_bias is computed in; 0 if it is not wanted.
     pub(super) fn bias_units(&self) -> usize {
-        if self.tensors.grad_bias.is_null() {
-            0
-        } else {
-            (self.plan.problem.geometry.o as usize).div_ceil(self.block())
-        }
-    }
-
-    /// Output channels of a unit.
-    fn block(&self) -> usize {
-        if self.pixels().is_some() { BLOCK } else { 1 }
+        let outputs = self.plan.problem.geometry.o as usize;
+        if self.tensors.grad_bias.is_null() { 0 } else { outputs.div_ceil(block(self.pixels())) }
     }
 
     /// Elements from position to position, if channels are neighbours.
@@ -40,13 +32,14 @@ impl<T: HasKernels> Run<'_, T> {
 
     /// Writes a unit of grad_bias; 0 where there is no image.
     pub(super) unsafe fn bias(&self, unit: usize) {
-        let (g, block) = (&self.plan.problem.geometry, self.block());
+        let (g, pixels) = (&self.plan.problem.geometry, self.pixels());
+        let block = block(pixels);
         let outputs = unit * block..(g.o as usize).min((unit + 1) * block);
         let mut sums = [const { Sum::new() }; BLOCK];
         for n in 0..g.n as usize {
             // SAFETY: output channels of an image of grad_y.
             unsafe {
-                match self.pixels() {
+                match pixels {
                     Some(stride) => self.add_planes(n, outputs.clone(), stride, &mut sums),
                     None => self.add_plane(n, outputs.start, &mut sums[0]),
                 }
@@ -105,6 +98,11 @@ impl<T: HasKernels> Run<'_, T> {
             }
         }
     }
+}
+
+/// Output channels of a unit.
+fn block(pixels: Option<isize>) -> usize {
+    if pixels.is_some() { BLOCK } else { 1 }
 }
 
 /// The sum of a run, in LANES chains side by side.
