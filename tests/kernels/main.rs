@@ -57,10 +57,16 @@ impl<T: Stored> Trial<T> {
     }
 }
 
+/// Miri does not know the instructions that convert f16, which everything uses that is compiled for AVX2.
+const IS_WITHOUT_F16: bool = cfg!(all(miri, target_feature = "f16c"));
+
 /// Runs `check` on every row for T. The processor has what `check` is given.
 fn rows<T: Stored>(kernel: &str, check: fn(&mut Trial<T>)) {
     let scalar = *T::TABLE.last().expect("the table has a scalar row");
     assert_eq!(scalar.isa, Isa::Scalar);
+    if IS_WITHOUT_F16 && scalar.name == c"f16_scalar_4x4" {
+        return report(&format!("did not run: {kernel} in f16: Miri cannot convert it"));
+    }
     let count = cases(140) as usize;
     for &kernels in T::TABLE {
         if !wants(kernels.isa) {
@@ -119,6 +125,8 @@ against_scalar! {
 
 #[test]
 fn every_half_there_and_back() {
-    layouts::there_and_back::<f16>(f16::from_bits, f16::to_bits);
+    if !IS_WITHOUT_F16 {
+        layouts::there_and_back::<f16>(f16::from_bits, f16::to_bits);
+    }
     layouts::there_and_back::<bf16>(bf16::from_bits, bf16::to_bits);
 }
