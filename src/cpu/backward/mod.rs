@@ -7,7 +7,8 @@
 //! 3. [`weight`]: grad_weight += grad_y^T * im2col tile, sampled again, which is cheaper than storing it. Where there are
 //!    few output channels, this is done in step 1, whose corners are read anyway (`sweeps`).
 //!
-//! [`bias`] goes along with the last step that threads share. No step depends on another gradient's being wanted, so bits do not either.
+//! [`bias`] goes along with the last large step that threads share. No step depends on another gradient's being wanted, so
+//! bits do not either.
 
 mod ahead;
 mod bias;
