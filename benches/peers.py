@@ -27,6 +27,7 @@ def parse():
     parser.add_argument("--pass", dest="passes", type=listed, default=["forward"], help="forward,backward")
     parser.add_argument("--threads", type=listed, default=["1"], help="numbers or 'all'; default 1")
     parser.add_argument("--isa", help="highest instruction set of ours: scalar, avx2, avx512, neon")
+    parser.add_argument("--also-isa", type=listed, default=[], help="lower ones, for ours to take turns with as well")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--budget", type=float, default=2.0, help="seconds after which a slow one sits out; default 2")
     parser.add_argument("--json", type=pathlib.Path, help="write one JSON object a line to this file")

@@ -71,7 +71,8 @@ class Deformconv:
     computes_the_operator = True
     directions = ("forward", "backward")
 
-    def __init__(self, library, threads, max_isa=None):
+    def __init__(self, library, threads, max_isa=None, name=name):
+        self.name = name
         self.library = ctypes.CDLL(str(library))
         self.library.dcn_build_info.restype = c_char_p
         self.library.dcn_status_string.restype = c_char_p

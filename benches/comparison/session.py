@@ -33,7 +33,7 @@ def compare(options):
     for threads in map(_count, options.threads):
         candidates = [peer(threads) for peer in peers]
         if not options.peers_only:
-            candidates.insert(0, Deformconv(options.lib, threads, options.isa))
+            candidates = _ours(options, threads) + candidates
         for dtype in options.dtype:
             limits = FmaPeak(options.peak, threads, dtype == "f64"), MemoryBandwidth(options.bandwidth, threads)
             for direction in options.passes:
@@ -43,6 +43,12 @@ def compare(options):
                     rows += added
     table.print_summary(rows)
     return 1 if any(row.get("wrong") for row in rows) else 0
+
+
+def _ours(options, threads):
+    """Ours with the best kernels, first, and with those of lower instruction sets."""
+    lower = [Deformconv(options.lib, threads, isa, f"{Deformconv.name}-{isa}") for isa in options.also_isa]
+    return [Deformconv(options.lib, threads, options.isa), *lower]
 
 
 def _known(option, chosen, names):
@@ -97,7 +103,7 @@ def _compare_case(case, direction, dtype, threads, candidates, limits, options):
             # Ours comes first where it takes part.
             reference = reference or outputs
             row |= _agreement(outputs, reference, DTYPES[dtype])
-        if candidate.name == Deformconv.name:
+        if isinstance(candidate, Deformconv):
             row["isa"] = candidate.isa
         if not row.get("wrong"):
             runs[candidate.name] = run

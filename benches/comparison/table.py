@@ -1,6 +1,6 @@
 """What a comparison prints: a row for each implementation as it is measured, and a summary in the end."""
 
-ROW = ("{case:8} {pass_:8} {dtype:5} {threads:>7}  {implementation:12}"
+ROW = ("{case:8} {pass_:8} {dtype:5} {threads:>7}  {implementation:15}"
        "{minimum:>10} {median:>10} {gflops:>8} {ratio:>8}  {note}")
 
 

@@ -17,7 +17,7 @@ class Measurement:
         self.path, self.machine = path, first
         self.rows = {(row["case"], row["pass"], row["implementation"]): row for row in rows}
         self.cases = [case for case in cases.load() if self.milliseconds(case, "forward", "deformconv")]
-        ours = [row for row in rows if "isa" in row]
+        ours = [row for row in rows if row["implementation"] == "deformconv"]
         self.isa = ours[0]["isa"]
         self.peak_gflops = max(row["peak_gflops"][self.isa] for row in ours if "min_ms" in row)
         self.bandwidth_gbs = max(row["bandwidth_gbs"] for row in ours if "min_ms" in row)

@@ -2,6 +2,8 @@
 
 from plots.measurement import NAMES
 
+# Ours with lower instruction sets than the processor has.
+LOWER = {"deformconv-avx2": "with AVX2"}
 BEGIN, END = "<!-- numbers: written by benches/plot.py -->\n", "<!-- end of numbers -->\n"
 
 
@@ -19,12 +21,13 @@ def write(measurement, pages):
 def _section(measurement):
     forward = [name for name in NAMES if name in measurement.versions]
     backward = [name for name in ("deformconv", "torchvision", "conv") if name in measurement.versions]
-    titles = ["case", "", *map(_title, forward), "share of peak", *(f"{_title(name)}, backward" for name in backward)]
+    lower = [name for name in LOWER if name in measurement.versions]
+    shares = ["share of peak", *(LOWER[name] for name in lower)]
+    titles = ["case", "", *map(_title, forward), *shares, *(f"{_title(name)}, backward" for name in backward)]
     lines = [_line(titles), "|---" * len(titles) + "|"]
     for case in measurement.cases:
-        share = measurement.row(case, "forward", "deformconv").get("share_of_peak")
         cells = [_cell(measurement, case, "forward", name) for name in forward]
-        cells.append(f"{100 * share:.0f} %" if share else "-")
+        cells += [_share(measurement, case, name) for name in ("deformconv", *lower)]
         cells += [_cell(measurement, case, "backward", name) for name in backward]
         lines.append(_line([case.name, _shape(case), *cells]))
     peers = [name for name in forward if name not in ("deformconv", "conv")]
@@ -33,7 +36,8 @@ def _section(measurement):
     source = f"{measurement.caption()}; ms, the least of several turns taken in one process. Multiply-add peak "
     source += f"{measurement.peak_gflops:.0f} GFLOP/s, memory {measurement.bandwidth_gbs:.1f} GB/s (triad). {versions}; "
     source += f"the plain convolution is that of {plain}, which has no gradients of offset and mask to compute. *Share of "
-    source += "peak* is ours, forward, of the peak found in the same turns."
+    source += "peak* is ours, forward, of the peak found in the same turns"
+    source += "".join(f", *{LOWER[name]}* the same of those kernels and that peak" for name in lower) + "."
     return f"{source}\n\n" + "\n".join(lines) + "\n"
 
 
@@ -51,6 +55,11 @@ def _cell(measurement, case, direction, name):
         return "-"
     text = f"{time:.0f}" if time >= 99.5 else f"{time:#.3g}"
     return f"**{text}**" if name == "deformconv" else text
+
+
+def _share(measurement, case, name):
+    share = measurement.row(case, "forward", name).get("share_of_peak")
+    return f"{100 * share:.0f} %" if share else "-"
 
 
 def _shape(case):
