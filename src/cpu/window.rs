@@ -1,5 +1,6 @@
 //! A window of an image: some rows of it, which one thread copies as it comes to sample them. It moves down the image, so
-//! that what is copied stays in a cache.
+//! that what is copied stays in a cache: soon, instead of when it is full, as rows that are moved are near again, and the
+//! memory behind them stays untouched.
 
 use super::images::{Blocks, Pixels};
 use std::ops::Range;
@@ -59,7 +60,7 @@ impl Held {
         let mut step = Step { kept: 0..0, by: 0, missing: 0..0 };
         if self.first == self.end {
             (self.first, self.end) = (first, first);
-        } else if wanted.end > self.first + room && first > self.first + room / MOVES {
+        } else if wanted.end > self.end && first > self.first + room / MOVES {
             if first < self.end {
                 (step.kept, step.by) = (first..self.end, first - self.first);
             }
@@ -189,6 +190,14 @@ mod tests {
         assert_eq!(held.hold(0, &(3..19), ROOM), copies(18..19));
         assert_eq!(held.hold(0, &(12..20), ROOM), Some(Step { kept: 10..19, by: 7, missing: 19..20 }));
         assert_eq!((held.first, held.end), (10, 20));
+    }
+
+    #[test]
+    fn it_moves_before_it_is_full() {
+        let mut held = window();
+        assert_eq!(held.hold(0, &(6..10), ROOM), copies(8..10));
+        assert_eq!(held.hold(0, &(7..10), ROOM), copies(10..10));
+        assert_eq!(held.hold(0, &(7..11), ROOM), Some(Step { kept: 6..10, by: 3, missing: 10..11 }));
     }
 
     #[test]
