@@ -228,3 +228,82 @@ fn tile_positions(geometry: &Geometry, rows: usize, size: usize, sharing: &Shari
     };
     (2..=most / rows).rev().map(|blocks| even(blocks * rows)).min_by_key(cost).unwrap_or(most)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const F32: usize = size_of::<f32>();
+    const F64: usize = size_of::<f64>();
+
+    /// `c` channels and `o` output channels in `groups` groups, a square kernel of `side` taps each way.
+    fn geometry(c: i64, o: i64, groups: i64, deformable_groups: i64, side: i64) -> Geometry {
+        Geometry {
+            n: 1,
+            c,
+            h: 50,
+            w: 50,
+            o,
+            out_h: 50,
+            out_w: 50,
+            kernel_h: side,
+            kernel_w: side,
+            stride_h: 1,
+            stride_w: 1,
+            pad_top: side / 2,
+            pad_left: side / 2,
+            pad_bottom: side / 2,
+            pad_right: side / 2,
+            dilation_h: 1,
+            dilation_w: 1,
+            groups,
+            deformable_groups,
+        }
+    }
+
+    /// One group, 3 x 3 taps.
+    fn small(c: i64, o: i64, deformable_groups: i64) -> Geometry {
+        geometry(c, o, 1, deformable_groups, 3)
+    }
+
+    #[test]
+    fn small_deformable_groups_are_taken_by_the_line_with_all_taps() {
+        for geometry in [small(64, 64, 8), small(64, 64, 4), small(32, 192, 4), geometry(128, 384, 2, 16, 3)] {
+            assert_eq!(depth_block(&geometry, F32), [9, 16], "{geometry:?}");
+        }
+        // Of f64 a line has 8. 4 x 4 taps of 16 channels are just not too many.
+        assert_eq!(depth_block(&small(64, 64, 8), F64), [9, 8]);
+        assert_eq!(depth_block(&geometry(64, 64, 1, 8, 4), F32), [16, 16]);
+    }
+
+    #[test]
+    fn other_groups_are_taken_with_as_many_channels_as_there_are() {
+        // Deformable groups of 12 channels, of 4, of two lines; of 8, which are all there are.
+        for geometry in [small(48, 64, 4), small(64, 64, 16), small(64, 64, 2), small(8, 64, 1)] {
+            let channels = geometry.c as usize;
+            assert_eq!(depth_block(&geometry, F32), [(MAX_CHAIN / channels).min(9), channels], "{geometry:?}");
+        }
+        assert_eq!(depth_block(&small(64, 64, 4), F64), [4, 64]);
+        // More output channels than few; more taps than a sum may have terms.
+        assert_eq!(depth_block(&small(64, FEW_OUTPUTS + 1, 8), F32), [4, 64]);
+        assert_eq!(depth_block(&geometry(64, 64, 1, 8, 5), F32), [4, 64]);
+        // One tap of some of the channels, where these are too many.
+        assert_eq!(depth_block(&small(512, 512, 1), F32), [1, 256]);
+        assert_eq!(depth_block(&small(520, 512, 65), F32), [1, 176]);
+    }
+
+    #[test]
+    fn no_block_is_longer_than_a_chain_of_additions() {
+        for (c, o) in [(16, 16), (64, 64), (64, 256), (96, 96), (520, 64), (4096, 64)] {
+            for deformable_groups in (1..=c).filter(|groups| c % groups == 0) {
+                for side in [1, 2, 3, 4, 5, 7, 17] {
+                    let geometry = geometry(c, o, 1, deformable_groups, side);
+                    for size in [F32, F64] {
+                        let [taps, channels] = depth_block(&geometry, size);
+                        assert!(taps * channels <= MAX_CHAIN, "{taps} x {channels} of {geometry:?}");
+                    }
+                }
+            }
+        }
+    }
+}
