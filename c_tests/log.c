@@ -126,6 +126,8 @@ int main(void) {
     CHECK(count(&two, DCN_LOG_DISPATCH, "deformconv,dispatch,", "") >= 1);
     CHECK(count(&two, DCN_LOG_PROFILE, "", "") == 0 && count(&two, DCN_LOG_CHECK, "", "") == 0);
     CHECK(logged("").n == 0);
+    lines misspelt = logged("errors");
+    CHECK(misspelt.n == 1 && count(&misspelt, DCN_LOG_ERROR, "deformconv,error,context,", "\"errors\"") == 1);
 
     char text[8192];
     CHECK(printed(NULL, text, sizeof text) == 0);

@@ -169,6 +169,27 @@ fn lines_go_to_standard_error() {
     }
 }
 
+#[test]
+fn unknown_words_of_verbose_are_named() {
+    let output = alone("unknown_words_of_verbose_are_named", || {
+        let known: [&[u8]; 6] = [b"", b"0", b"all", b" check , profile", b",dispatch,", b"0,error"];
+        let unknown: [&[u8]; 4] = [b"errors", b"1, check,loud", b"All,error\n", GARBLED];
+        for value in known.into_iter().chain(unknown) {
+            set("DCN_VERBOSE", value);
+            context(&default_config());
+        }
+    });
+    if let Some(output) = output {
+        let lines = String::from_utf8_lossy(&output.stderr);
+        let lines: Vec<_> = lines.lines().filter(|line| line.starts_with("deformconv,")).collect();
+        let expected = ["errors", "1,loud", "All", "\u{fffd}2"].map(|words| {
+            let known = "words of error, check, dispatch, profile, all, 0";
+            format!("deformconv,error,context,environment variable DCN_VERBOSE has \"{words}\", expected {known}")
+        });
+        assert_eq!(lines, expected);
+    }
+}
+
 /// Makes writes to standard error fail: a pipe that nobody reads.
 fn break_standard_error() {
     let mut ends = [0; 2];
