@@ -53,7 +53,7 @@ fn each_refusal_has_its_status_and_message() {
     let refusals: &[Refusal] = &[
         (|c| c.struct_size = 0, DCN_ERROR_STRUCT_SIZE, "config->struct_size is 0, expected sizeof(dcn_context_config)"),
         (|c| c.struct_size -= 1, DCN_ERROR_STRUCT_SIZE, "config->struct_size is 135"),
-        (|c| c.num_threads = -1, DCN_ERROR_INVALID_ARGUMENT, "config->num_threads is -1, expected 0"),
+        (|c| c.num_threads = -1, DCN_ERROR_INVALID_ARGUMENT, "config->num_threads is -1, expected 0 to 4096"),
         (|c| c.num_threads = i32::MIN, DCN_ERROR_INVALID_ARGUMENT, "config->num_threads is -2147483648"),
         (|c| c.num_threads = 4097, DCN_ERROR_INVALID_ARGUMENT, "config->num_threads is 4097, expected 0 to 4096"),
         (|c| c.num_threads = i32::MAX, DCN_ERROR_INVALID_ARGUMENT, "config->num_threads is 2147483647"),
@@ -112,10 +112,13 @@ fn a_longer_config_must_be_zero_beyond_what_is_known() {
 fn an_executor_overrides_num_threads() {
     let mut config = default_config();
     config.executor.parallel_for = Some(parallel_for);
-    (config.executor.concurrency, config.num_threads) = (7, 2);
-    // SAFETY: the callback is callable.
-    let context = unsafe { Context::new(&config) }.expect("the configuration is accepted");
-    assert_eq!(context.threads.concurrency(), 7);
+    config.executor.concurrency = 7;
+    for num_threads in [2, 4097, -1] {
+        config.num_threads = num_threads;
+        // SAFETY: the callback is callable.
+        let context = unsafe { Context::new(&config) }.expect("the configuration is accepted");
+        assert_eq!(context.threads.concurrency(), 7);
+    }
 }
 
 /// What an allocator was asked for and what it did.

@@ -29,9 +29,6 @@ impl Context {
     /// The configuration's callbacks must be callable for as long as the context lives, `max_isa` must be NULL or a C
     /// string.
     pub unsafe fn new(config: &dcn_context_config) -> Result<Self> {
-        require(config.num_threads >= 0, || {
-            Error::argument(format!("config->num_threads is {}, expected 0 or more", config.num_threads))
-        })?;
         require(config.ascend_device >= 0, || {
             Error::argument(format!("config->ascend_device is {}, expected 0 or more", config.ascend_device))
         })?;
