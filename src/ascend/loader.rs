@@ -46,15 +46,9 @@ impl Libraries {
     pub fn open() -> Result<Self> {
         let mut opened = Vec::new();
         for part in &PARTS {
-            let mut refusals = Vec::new();
+            let mut refusals = Refusals::default();
             let set = part.sets.iter().find_map(|set| open_set(set, &mut refusals));
-            opened.extend(set.ok_or_else(|| {
-                let refusals = refusals.join("; ");
-                Error::new(
-                    DCN_ERROR_BACKEND_UNAVAILABLE,
-                    format!("no CANN on this machine, which DCN_BACKEND_ASCEND needs: tried {refusals}"),
-                )
-            })?);
+            opened.extend(set.ok_or_else(|| Error::new(DCN_ERROR_BACKEND_UNAVAILABLE, refusals.message()))?);
         }
         Ok(Self(opened))
     }
@@ -72,21 +66,55 @@ impl Libraries {
     }
 }
 
-fn open_set(names: &[&str], refusals: &mut Vec<String>) -> Option<Vec<Library>> {
+/// What was tried in vain for a part.
+#[derive(Default)]
+struct Refusals {
+    names: Vec<&'static str>,
+    /// The first file that is there but does not load, and the dynamic linker's reason.
+    broken: Option<(PathBuf, String)>,
+}
+
+impl Refusals {
+    fn add(&mut self, path: PathBuf, reason: String) {
+        // What the reason speaks of is this library or, where this one is there, another one that it needs.
+        let is_missing = reason.starts_with(&*path.to_string_lossy()) && !path.exists();
+        if !is_missing && self.broken.is_none() {
+            self.broken = Some((path, reason));
+        }
+    }
+
+    fn message(&self) -> String {
+        if let Some((path, reason)) = &self.broken {
+            let path = path.display().to_string();
+            let reason = reason.strip_prefix(&path).unwrap_or(reason).trim_start_matches(": ");
+            return format!("this CANN, which DCN_BACKEND_ASCEND needs, does not load: {path}: {reason}");
+        }
+        let folders: Vec<_> = folders().iter().map(|folder| folder.display().to_string()).collect();
+        let (names, folders) = (self.names.join(" and "), folders.join(", "));
+        format!(
+            "no CANN on this machine, which DCN_BACKEND_ASCEND needs: tried {names} on the library path and in lib64 of \
+             {folders} ({} names another folder)",
+            HOMES[0]
+        )
+    }
+}
+
+fn open_set(names: &[&'static str], refusals: &mut Refusals) -> Option<Vec<Library>> {
     names.iter().map(|name| open(name, refusals)).collect()
 }
 
 /// A library that the process has loaded already (a second copy of CANN in one process would not work), else the first
 /// that opens.
-fn open(name: &str, refusals: &mut Vec<String>) -> Option<Library> {
+fn open(name: &'static str, refusals: &mut Refusals) -> Option<Library> {
     let loaded = dlopen(Path::new(name), libc::RTLD_NOLOAD);
     let candidates = folders().into_iter().map(|folder| folder.join("lib64").join(name)).chain([PathBuf::from(name)]);
     let library = loaded.ok().map(|handle| Library { name: format!("{name} (loaded already)"), handle });
     library.or_else(|| {
+        refusals.names.push(name);
         candidates.into_iter().find_map(|path| match dlopen(&path, 0) {
             Ok(handle) => Some(Library { name: path.display().to_string(), handle }),
-            Err(message) => {
-                refusals.push(message);
+            Err(reason) => {
+                refusals.add(path, reason);
                 None
             }
         })

@@ -115,17 +115,31 @@ fn without_cann_the_libraries_that_were_tried_are_named() {
     let told = Machine { home: None, kernels: None, soc: SOC, devices: 1 }.ask();
     assert_eq!(told.status, DCN_ERROR_BACKEND_UNAVAILABLE);
     assert!(told.detail.starts_with("no CANN on this machine, which DCN_BACKEND_ASCEND needs: tried "), "{told:?}");
-    for name in ["/usr/local/Ascend/ascend-toolkit/latest/lib64/libascendcl.so", "libascendcl.so", "libacl_rt.so"] {
+    for name in ["libascendcl.so", "libacl_rt.so", "/usr/local/Ascend/ascend-toolkit/latest", "/usr/local/Ascend/cann"]
+    {
         assert!(told.detail.contains(name), "{name}: {told:?}");
     }
+    // Buffers for messages are not large, nor is patience.
+    assert!(told.detail.len() <= 250, "{told:?}");
     assert_eq!(told.plan, format!("{} {}", DCN_ERROR_BACKEND_UNAVAILABLE, told.detail));
 
-    let empty = work_dir().join("empty");
-    fs::create_dir_all(empty.join("lib64")).unwrap();
     let home = Installation { name: "half", libraries: &["libascendcl.so"], ..CANN_8_1 }.make();
     let told = Machine { home: Some(&home), kernels: None, soc: SOC, devices: 1 }.ask();
     assert_eq!(told.status, DCN_ERROR_BACKEND_UNAVAILABLE);
     assert!(told.detail.contains("libnnopbase.so") && !told.detail.contains("libopapi"), "{told:?}");
+    assert!(told.detail.contains(home.to_str().unwrap()), "{told:?}");
+}
+
+#[test]
+fn a_library_that_does_not_load_is_named_with_the_reason() {
+    let home = Installation { name: "broken", libraries: &["libascendcl.so"], ..CANN_8_1 }.make();
+    let library = home.join("lib64/libnnopbase.so");
+    fs::write(&library, "not a library").unwrap();
+    let told = Machine { home: Some(&home), kernels: None, soc: SOC, devices: 1 }.ask();
+    assert_eq!(told.status, DCN_ERROR_BACKEND_UNAVAILABLE);
+    let start = format!("this CANN, which DCN_BACKEND_ASCEND needs, does not load: {}: ", library.display());
+    let reason = told.detail.strip_prefix(&start).unwrap_or_else(|| panic!("{told:?}"));
+    assert!(!reason.is_empty() && !reason.contains("libnnopbase"), "{told:?}");
 }
 
 /// Every function that is needed, left out alone.
