@@ -112,7 +112,7 @@ struct Run<'a> {
     plan: &'a BackwardPlan,
     stream: Stream<'a>,
     tensors: Addresses,
-    buffers: Buffers,
+    buffers: Buffers<'a>,
     accumulate: u32,
 }
 
@@ -194,10 +194,10 @@ impl Run<'_> {
             if !at.grad_weight.is_null() {
                 stream.kernel(plan.sample, &[at.x, at.offset, at.mask, buffers.col], &shared.sample(chunk))?;
                 let products = Products::GradWeight { accumulate: !first };
-                products.start(stream, shared, plan.depthwise_weight, buffers, chunk)?;
+                products.start(stream, plan.depthwise_weight, buffers, chunk)?;
             }
             if at.wants_samples() {
-                Products::GradCol.start(stream, shared, plan.depthwise_col, buffers, chunk)?;
+                Products::GradCol.start(stream, plan.depthwise_col, buffers, chunk)?;
                 let Addresses { x, offset, mask, grad_x, grad_offset, grad_mask, .. } = *at;
                 let addresses = [x, offset, mask, buffers.col, grad_x, grad_offset, grad_mask];
                 let tiling = SampleTiling {
@@ -244,7 +244,7 @@ impl Pass<dcn_backward_args> for BackwardPlan {
         let shared = &self.shared;
         let stream = Stream::new(&self.device, args.stream)?;
         let tensors = Addresses::new(args);
-        let buffers = Buffers::new(&self.map, workspace, args.packed_weight);
+        let buffers = Buffers::new(shared, &self.map, workspace, args.packed_weight);
         let packs = args.packed_weight.is_null() && tensors.wants_samples() && shared.problem.geometry.n > 0;
         // SAFETY: the caller's promise; the map places what it says within the workspace.
         unsafe {

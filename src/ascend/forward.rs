@@ -66,7 +66,7 @@ impl ForwardPlan {
             };
             for chunk in shared.cut.chunks(slab.images) {
                 stream.kernel(self.sample, &[x, at.offset, at.mask, buffers.col], &shared.sample(chunk))?;
-                Products::Output.start(stream, shared, self.depthwise, buffers, chunk)?;
+                Products::Output.start(stream, self.depthwise, buffers, chunk)?;
                 stream.kernel(self.output, &[buffers.rows, at.bias, at.y], &shared.output(chunk))?;
             }
         }
@@ -112,7 +112,7 @@ impl Pass<dcn_forward_args> for ForwardPlan {
         if shared.problem.geometry.n == 0 {
             return Ok(());
         }
-        let buffers = Buffers::new(&self.map, workspace, args.packed_weight);
+        let buffers = Buffers::new(shared, &self.map, workspace, args.packed_weight);
         let addresses = Addresses {
             x: args.x.cast_mut(),
             offset: args.offset.cast_mut(),

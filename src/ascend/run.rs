@@ -30,9 +30,10 @@ pub fn depthwise_kernel(device: &Device, shared: &Shared, name: &str) -> Result<
     shared.depthwise.then(function).transpose()
 }
 
-/// The float buffers of a run.
+/// The float buffers of a run, and the plan's shapes of the matrices in them.
 #[derive(Clone, Copy)]
-pub struct Buffers {
+pub struct Buffers<'a> {
+    shared: &'a Shared,
     /// W, packed by the caller or in the workspace.
     pub weight: Address,
     /// A slab's copy of x.
@@ -49,11 +50,12 @@ pub struct Buffers {
 
 const FLOAT: i64 = size_of::<f32>() as i64;
 
-impl Buffers {
+impl<'a> Buffers<'a> {
     /// Those that the map places in the workspace; of the weights only where `packed` is NULL.
-    pub fn new(map: &Map, workspace: *mut u8, packed: *const c_void) -> Self {
+    pub fn new(shared: &'a Shared, map: &Map, workspace: *mut u8, packed: *const c_void) -> Self {
         let at = |bytes: usize| workspace.wrapping_add(bytes).cast();
         Self {
+            shared,
             weight: if packed.is_null() { at(map.weight) } else { packed.cast_mut() },
             x: at(map.x),
             grad_x: at(map.grad_x),
@@ -65,22 +67,22 @@ impl Buffers {
     }
 
     /// W_g: [O/G, K*C/G].
-    fn weight_of(&self, shared: &Shared, group: i64) -> Matrix {
-        Self::matrix(self.weight, shared.outputs(), shared.depth(), group)
+    fn weight_of(&self, group: i64) -> Matrix {
+        Self::matrix(self.weight, self.shared.outputs(), self.shared.depth(), group)
     }
 
-    fn grad_weight_of(&self, shared: &Shared, group: i64) -> Matrix {
-        Self::matrix(self.grad_weight, shared.outputs(), shared.depth(), group)
+    fn grad_weight_of(&self, group: i64) -> Matrix {
+        Self::matrix(self.grad_weight, self.shared.outputs(), self.shared.depth(), group)
     }
 
     /// col_g: [R, K*C/G].
-    fn col_of(&self, shared: &Shared, rows: i64, group: i64) -> Matrix {
-        Self::matrix(self.col, rows, shared.depth(), group)
+    fn col_of(&self, rows: i64, group: i64) -> Matrix {
+        Self::matrix(self.col, rows, self.shared.depth(), group)
     }
 
     /// product_g, grad_g: [O/G, R].
-    fn rows_of(&self, shared: &Shared, rows: i64, group: i64) -> Matrix {
-        Self::matrix(self.rows, shared.outputs(), rows, group)
+    fn rows_of(&self, rows: i64, group: i64) -> Matrix {
+        Self::matrix(self.rows, self.shared.outputs(), rows, group)
     }
 
     /// Matrix `group` of those that lie one behind the other.
@@ -115,7 +117,6 @@ impl Products {
     pub unsafe fn start(
         self,
         stream: &Stream,
-        shared: &Shared,
         depthwise: Option<Function>,
         buffers: &Buffers,
         chunk: Chunk,
@@ -129,15 +130,15 @@ impl Products {
                 Self::GradCol => [rows, weight, col],
             };
             // SAFETY: the caller's promise.
-            return unsafe { stream.kernel(function, &addresses, &shared.depthwise(chunk, accumulate)) };
+            return unsafe { stream.kernel(function, &addresses, &buffers.shared.depthwise(chunk, accumulate)) };
         }
-        for group in 0..shared.groups() {
-            let weight = buffers.weight_of(shared, group);
-            let col = buffers.col_of(shared, chunk.rows(), group);
-            let rows = buffers.rows_of(shared, chunk.rows(), group);
+        for group in 0..buffers.shared.groups() {
+            let weight = buffers.weight_of(group);
+            let col = buffers.col_of(chunk.rows(), group);
+            let rows = buffers.rows_of(chunk.rows(), group);
             let (a, b, out) = match self {
                 Self::Output => (weight, col.transpose(), rows),
-                Self::GradWeight { .. } => (rows, col, buffers.grad_weight_of(shared, group)),
+                Self::GradWeight { .. } => (rows, col, buffers.grad_weight_of(group)),
                 Self::GradCol => (rows.transpose(), weight, col),
             };
             // SAFETY: the caller's promise.
