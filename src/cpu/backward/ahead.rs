@@ -13,6 +13,9 @@ use std::ops::Range;
 /// Rows of the image below the last tap's without offset that samples are asked for ahead of, and the most that one row of
 /// positions asks for. Most samples reach no further.
 const ROWS_AHEAD: i64 = 4;
+/// Columns from the last tap of a position to the first of the next one beyond which nothing is asked for: most of what lies
+/// between them is not sampled.
+const APART: i64 = 4;
 /// What x and grad_x of a unit have together at least for that: what is smaller stays in a cache nearby.
 const MIN_BYTES: usize = 1 << 20;
 
@@ -23,6 +26,9 @@ impl<T: HasKernels> Run<'_, T> {
             return;
         }
         let g = &self.plan.problem.geometry;
+        if g.stride_w > g.dilation_w * (g.kernel_w - 1) + APART {
+            return;
+        }
         let below = g.dilation_h * (g.kernel_h - 1) - g.pad_top + ROWS_AHEAD;
         // SAFETY: the channels and the image in the slot exist.
         let [x, grad_x] = unsafe {
