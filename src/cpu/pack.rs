@@ -63,14 +63,15 @@ impl<T: HasKernels> Pack<'_, T> {
     ///
     /// `weight` covers the described tensor; `to` has room for the part's packed weights; nobody else packs the same panel.
     pub unsafe fn panel(&self, to: &Packed<T::Compute>, group: usize, panel: usize) {
-        for first in (0..self.tiling.channels).step_by(CHANNELS) {
-            for block in self.tiling.depth_blocks() {
-                let end = (block.first_channel + block.channels).min(first + CHANNELS);
-                let channels = first.max(block.first_channel)..end;
-                // SAFETY: the panel lies within the packed weights, the block within the panel.
-                unsafe {
-                    let to = to.panel(self.tiling, group, &block, panel);
-                    self.part((group, panel), &block, channels, to);
+        let tiling = self.tiling;
+        for channels in tiling.channel_blocks() {
+            for first in channels.clone().step_by(CHANNELS) {
+                for block in tiling.tap_blocks(&channels) {
+                    // SAFETY: the panel lies within the packed weights, the block within the panel.
+                    unsafe {
+                        let to = to.panel(tiling, group, &block, panel);
+                        self.part((group, panel), &block, first..channels.end.min(first + CHANNELS), to);
+                    }
                 }
             }
         }

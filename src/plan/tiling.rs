@@ -7,6 +7,7 @@ use crate::cpu::kernels::MAX_DEPTHWISE_TAPS;
 use crate::cpu::tile::Tile;
 use crate::problem::Geometry;
 use std::iter::successors;
+use std::ops::Range;
 
 /// Longest chain of additions before it is added into the next level (the contract's error bound rests on it).
 pub const MAX_CHAIN: usize = 256;
@@ -146,6 +147,19 @@ impl Tiling {
                 channels: self.channel_block.min(self.channels - first_channel),
             })
         })
+    }
+
+    /// The channels of the blocks of a tap.
+    pub fn channel_blocks(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        let first = (0..self.channels).step_by(self.channel_block);
+        first.map(move |first| first..self.channels.min(first + self.channel_block))
+    }
+
+    /// The blocks of the sum that have these channels.
+    pub fn tap_blocks(&self, channels: &Range<usize>) -> impl Iterator<Item = DepthBlock> + use<> {
+        let (all, most, first_channel, channels) = (self.taps, self.tap_block, channels.start, channels.len());
+        let first = (0..all).step_by(most);
+        first.map(move |first_tap| DepthBlock { first_tap, taps: most.min(all - first_tap), first_channel, channels })
     }
 
     pub fn depth_block_count(&self) -> usize {
@@ -304,6 +318,18 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn blocks_are_the_same_by_channels() {
+        for (c, o, side) in [(64, 64, 3), (520, 64, 3), (520, 64, 1), (7, 5, 17)] {
+            let tiling = Tiling::new(&geometry(c, o, 1, 1, side), 6, 16, F32, &Sharing::alone(1));
+            let blocks: Vec<_> = tiling.depth_blocks().collect();
+            let channels: Vec<_> = tiling.channel_blocks().collect();
+            let mut by_channels: Vec<_> = channels.iter().flat_map(|channels| tiling.tap_blocks(channels)).collect();
+            by_channels.sort_by_key(|block| (block.first_tap, block.first_channel));
+            assert_eq!(by_channels, blocks, "{c} channels, {side} x {side} taps");
         }
     }
 }
