@@ -31,7 +31,7 @@ def parse():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--budget", type=float, default=2.0, help="seconds after which a slow one sits out; default 2")
     parser.add_argument("--json", type=pathlib.Path, help="write one JSON object a line to this file")
-    parser.add_argument("--install", action="store_true", help="first install the pinned peers in target/peers")
+    parser.add_argument("--install", action="store_true", help="first install the pinned peers in cargo's target directory")
     return parser.parse_args()
 
 
@@ -45,7 +45,7 @@ def main():
     options = parse()
     from comparison import build
     if options.install:
-        build.run_again_in(HERE.parent / "target" / "peers", HERE / "comparison" / "requirements.txt")
+        build.run_again_in("peers", HERE / "comparison" / "requirements.txt")
     limit_threads_to_those_asked_for()
     try:
         from comparison import session

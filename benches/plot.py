@@ -18,7 +18,7 @@ def parse():
     parser.add_argument("measurement", nargs="?", type=pathlib.Path, help="what peers.py --json wrote")
     parser.add_argument("--images", type=pathlib.Path, default=DOCS / "images", help="where the pictures go")
     parser.add_argument("--kind", choices=("svg", "png"), default="svg")
-    parser.add_argument("--install", action="store_true", help="first install the pinned matplotlib in target/plots")
+    parser.add_argument("--install", action="store_true", help="first install the pinned matplotlib in cargo's target directory")
     return parser.parse_args()
 
 
@@ -26,7 +26,7 @@ def main():
     options = parse()
     if options.install:
         from comparison import build
-        build.run_again_in(HERE.parent / "target" / "plots", HERE / "plots" / "requirements.txt")
+        build.run_again_in("plots", HERE / "plots" / "requirements.txt")
     try:
         from plots import bars, roofline, style
     except ImportError as error:

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # performance.sh: measures both passes beside the other implementations, on one processor, in at most eight minutes,
 # into docs/measurements, and draws docs/performance.md's pictures and table from that.
-# PYTHON: one that has the peers of benches/comparison/requirements.txt; otherwise they are installed below target.
+# PYTHON: one that has the peers of benches/comparison/requirements.txt; otherwise they are installed in cargo's target
+# directory.
 # PROCESSOR: the number of the one to use; by default the last.
 set -euo pipefail
 . "$(dirname "$0")/tools.sh"

@@ -8,6 +8,7 @@ import sys
 import venv
 
 ROOT = pathlib.Path(__file__).parents[2]
+TARGET = ROOT / (os.environ.get("CARGO_TARGET_DIR") or "target")
 
 
 def libraries(wanted):
@@ -23,8 +24,12 @@ def libraries(wanted):
     return built
 
 
-def run_again_in(directory, requirements):
-    """Makes a virtual environment with what the file pins and runs this script there, without --install."""
+def run_again_in(name, requirements):
+    """Makes a virtual environment in cargo's target directory with what the file pins.
+
+    Runs this script there, without --install.
+    """
+    directory = TARGET / name
     python = directory / "bin" / "python"
     if not python.exists():
         venv.create(directory, with_pip=True)
