@@ -4,7 +4,7 @@
 use super::super::kernels::{CopyArgs, HasKernels, Matrix};
 use super::super::sum::Sum;
 use super::outputs::at;
-use super::{Run, store};
+use super::{Run, Step, store};
 use crate::abi::*;
 use crate::cpu::element::Compute;
 use crate::plan::maps::{is_planes, pixel_stride};
@@ -17,7 +17,27 @@ const LANES: usize = 16;
 /// Output channels that are added up side by side where they are neighbours.
 const BLOCK: usize = 64;
 
+/// Units of grad_bias that go along with a step: they fill the time until its last thread is done.
+#[derive(Clone, Copy)]
+pub(super) struct Along {
+    step: Step,
+    units: usize,
+}
+
+impl Along {
+    /// Those that go along with this step.
+    pub fn with(self, step: Step) -> usize {
+        if step == self.step { self.units } else { 0 }
+    }
+}
+
 impl<T: HasKernels> Run<'_, T> {
+    /// grad_bias goes along with the last step of the last images, once: with the first units of grad_weight.
+    pub(super) fn bias_along(&self, images: &Range<usize>, weight_units: &Range<usize>) -> Along {
+        let is_due = weight_units.start == 0 && images.end == self.plan.problem.geometry.n as usize;
+        Along { step: self.last_step(), units: if is_due { self.bias_units() } else { 0 } }
+    }
+
     /// Units of output channels that grad_bias is computed in; 0 if it is not wanted.
     pub(super) fn bias_units(&self) -> usize {
         let outputs = self.plan.problem.geometry.o as usize;

@@ -30,6 +30,7 @@ use crate::error::Result;
 use crate::exec::Team;
 use crate::plan::arena::LINE;
 use crate::plan::backward::{BackwardPlan, Packing};
+use bias::Along;
 pub use pack::pack;
 use std::ops::Range;
 
@@ -83,6 +84,17 @@ struct Place {
     sum: usize,
 }
 
+/// A step of a run whose units threads share.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Everything of an image, where each thread has images of its own.
+    Images,
+    /// The column gradient, and what follows from it.
+    Columns,
+    /// grad_weight, unless the column gradient's step sums it up.
+    Weight,
+}
+
 /// A run in progress: the plan and where everything is.
 struct Run<'a, T: HasKernels> {
     plan: &'a BackwardPlan<T>,
@@ -125,16 +137,15 @@ pub unsafe fn run<T: HasKernels>(plan: &BackwardPlan<T>, tensors: BackwardPointe
             pack(plan, tensors.weight, packed, team)?;
             run.packed = packed;
         }
-        let alone = plan.image_per_worker && run.sweeps();
-        let together = if alone { plan.image_sums } else { plan.images_in_flight };
+        let together = if run.image_per_worker() { plan.image_sums } else { plan.images_in_flight };
         for units in run.weight_bands() {
             let mut images = 0..together.min(n);
             loop {
-                let rest = if units.start == 0 && images.end == n { run.bias_units() } else { 0 };
-                if alone {
-                    run.image_by_image(&images, rest, team)?;
+                let bias = run.bias_along(&images, &units);
+                if run.image_per_worker() {
+                    run.image_by_image(&images, bias, team)?;
                 } else {
-                    run.images(&images, &units, rest, team)?;
+                    run.images(&images, &units, bias, team)?;
                 }
                 if images.end == n {
                     break;
@@ -166,21 +177,19 @@ impl<T: HasKernels> Run<'_, T> {
         }
     }
 
-    /// All gradients of some images, but what is summed over images: of that some units' part is added up. `rest` units of
-    /// grad_bias fill the time until the last thread is done.
-    unsafe fn images(&self, images: &Range<usize>, units: &Range<usize>, rest: usize, team: &Team) -> Result<()> {
+    /// All gradients of some images, but what is summed over images: of that some units' part is added up.
+    unsafe fn images(&self, images: &Range<usize>, units: &Range<usize>, bias: Along, team: &Team) -> Result<()> {
         let (first, count) = (images.start, images.len());
         let columns = units.start == 0 && self.tensors.wants_columns();
         let (grad_x, weight) = (columns && !self.tensors.grad_x.is_null(), !self.tensors.grad_weight.is_null());
         // The column gradient copies x itself, unit by unit.
         let parts = if weight && !columns { self.images.parts() } else { 0 };
         let (by_image, all) = (self.plan.weight.sum.by_image, units.len());
-        let weight_units = match (weight && !self.sweeps(), by_image) {
+        let weight_units = match (self.has_weight_step(), by_image) {
             (false, _) => 0,
             (_, true) => count * all,
             (_, false) => all,
         };
-        let with_columns = if columns && weight_units == 0 { rest } else { 0 };
         // SAFETY: units write disjoint parts; the images exist.
         unsafe {
             share(team, self.plan.workers, count * parts, &|_, unit| {
@@ -190,9 +199,9 @@ impl<T: HasKernels> Run<'_, T> {
                 (0..count).for_each(|slot| self.clear_hits(slot));
             }
             if columns {
-                self.column_gradients(first, count, with_columns, team)?;
+                self.column_gradients(first, count, bias.with(Step::Columns), team)?;
             }
-            share_in_turn(team, self.plan.workers, [weight_units, rest - with_columns], &|worker, unit| {
+            share_in_turn(team, self.plan.workers, [weight_units, bias.with(Step::Weight)], &|worker, unit| {
                 if unit >= weight_units {
                     return self.bias(unit - weight_units);
                 }
@@ -204,9 +213,9 @@ impl<T: HasKernels> Run<'_, T> {
     }
 
     /// Each thread takes the next image and does it alone: all gradients but what is summed over images, of which each has
-    /// its own sum. So nobody waits, and one thread copies while another one computes. `rest`: as for [`Run::images`].
-    unsafe fn image_by_image(&self, images: &Range<usize>, rest: usize, team: &Team) -> Result<()> {
-        share_in_turn(team, self.plan.workers, [images.len(), rest], &|worker, unit| {
+    /// its own sum. So nobody waits, and one thread copies while another one computes.
+    unsafe fn image_by_image(&self, images: &Range<usize>, bias: Along, team: &Team) -> Result<()> {
+        share_in_turn(team, self.plan.workers, [images.len(), bias.with(Step::Images)], &|worker, unit| {
             let (n, slot) = (images.start + unit, worker);
             // SAFETY: one task runs as each worker, with that worker's slot; image n exists, and behind images come units of
             // grad_bias.
@@ -224,6 +233,27 @@ impl<T: HasKernels> Run<'_, T> {
     fn sweeps(&self) -> bool {
         let plan = self.plan;
         plan.one_sweep && self.tensors.wants_sweep() && plan.weight_band == plan.weight.units()
+    }
+
+    /// Whether grad_weight has a step of its own.
+    fn has_weight_step(&self) -> bool {
+        !self.tensors.grad_weight.is_null() && !self.sweeps()
+    }
+
+    /// Whether each thread does images of its own from beginning to end.
+    fn image_per_worker(&self) -> bool {
+        self.plan.image_per_worker && self.sweeps()
+    }
+
+    /// The last large step that threads share for some images.
+    fn last_step(&self) -> Step {
+        if self.image_per_worker() {
+            Step::Images
+        } else if self.tensors.wants_columns() && !self.has_weight_step() {
+            Step::Columns
+        } else {
+            Step::Weight
+        }
     }
 
     /// The scratch of a worker.
