@@ -1,5 +1,6 @@
-//! The memory bandwidth: what this machine does when it does nothing but stream, by STREAM's triad a = b + s * c on arrays
-//! that no cache holds. A small shared library (`cargo build --release --example memory_bandwidth`) for `peers.py`.
+//! The memory bandwidth: what this machine does when it does nothing but stream, by STREAM's triad a = b + s * c on
+//! arrays that no cache holds. A small shared library (`cargo build --release --example memory_bandwidth`) for
+//! `peers.py`.
 
 use std::thread;
 use std::time::{Duration, Instant};

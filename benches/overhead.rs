@@ -1,5 +1,5 @@
-//! What a call costs beside its kernels: runs that have next to nothing to compute, through the C functions, with packed
-//! weights and the caller's workspace. Every size is 1 (`least`), or the batch is empty (`empty`).
+//! What a call costs beside its kernels: runs that have next to nothing to compute, through the C functions, with
+//! packed weights and the caller's workspace. Every size is 1 (`least`), or the batch is empty (`empty`).
 
 use deformconv::abi::*;
 use deformconv::ffi::*;

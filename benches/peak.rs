@@ -39,9 +39,9 @@ macro_rules! step {
     };
 }
 
-/// The loops of an architecture. A row: the library's name for the instruction set, the features it needs, type x lanes,
-/// the class of its registers and what they start as, and what `step` does to each of the `CHAINS`. Operand 12 is the
-/// factor, operand 13 the counter.
+/// The loops of an architecture. A row: the library's name for the instruction set, the features it needs, type x
+/// lanes, the class of its registers and what they start as, and what `step` does to each of the `CHAINS`. Operand 12
+/// is the factor, operand 13 the counter.
 macro_rules! fma_loops {
     {$(
         $isa:literal [$($feature:tt),+] $type:ident x $lanes:literal in $class:ident = $start:expr, $($part:literal),+;

@@ -1,5 +1,5 @@
-/* The host's executor: serial, reversed, concurrent, failing at the n-th call, and lying. The bits stay the same, and the
-   library starts no thread of its own. */
+/* The host's executor: serial, reversed, concurrent, failing at the n-th call, and lying. The bits stay the same,
+   and the library starts no thread of its own. */
 #include "check.h"
 #include "fixture.h"
 #include "reference.h"

@@ -1,5 +1,5 @@
-/* Both passes with every tensor, the workspace and the gradients flush with a page that may not be touched, first behind
-   them, then in front of them: whoever reads or writes one element too many ends the program. */
+/* Both passes with every tensor, the workspace and the gradients flush with a page that may not be touched, first
+   behind them, then in front of them: whoever reads or writes one element too many ends the program. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "check.h"
 #include "fixture.h"
@@ -35,8 +35,8 @@ static void *workspace(const dcn_plan *plan, dcn_pass pass, size_t *bytes, enum 
     return guarded(*bytes, end);
 }
 
-/* N, C, H, W, O, D, G: tails of every vector, one panel and more, groups, depthwise; then weights that are packed a part at a
-   time, block by block forward, and by output channels backward. */
+/* N, C, H, W, O, D, G: tails of every vector, one panel and more, groups, depthwise; then weights that are packed a
+   part at a time, block by block forward, and by output channels backward. */
 static const int64_t shapes[][7] = {{1, 1, 1, 1, 1, 1, 1},    {2, 3, 5, 7, 5, 3, 1},     {1, 16, 9, 11, 33, 2, 1},
                                     {2, 17, 6, 13, 31, 1, 1}, {1, 12, 8, 12, 18, 4, 3},  {2, 35, 7, 14, 35, 5, 35},
                                     {1, 530, 2, 2, 540, 1, 1}, {1, 60000, 1, 1, 2, 1, 1}, {1, 16, 1, 1, 14000, 1, 1}};

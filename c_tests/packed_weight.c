@@ -1,5 +1,5 @@
-/* Packed weights: plain bytes that may be written and copied to any address and serve every plan with an equal packed_layout;
-   damaged, short and foreign ones are refused. */
+/* Packed weights: plain bytes that may be written and copied to any address and serve every plan with an equal
+   packed_layout; damaged, short and foreign ones are refused. */
 #include "check.h"
 #include "fixture.h"
 #include "reference.h"

@@ -1,4 +1,5 @@
-/* A problem made ready: a plan for both passes, packed weights, workspaces and gradients, so that only runs are left. */
+/* A problem made ready: a plan for both passes, packed weights, workspaces and gradients, so that only runs are
+   left. */
 #ifndef READY_H
 #define READY_H
 

@@ -1,5 +1,5 @@
-/* Problems whose tensors fit 64 bits, thanks to strides of 0, but whose workspace does not: refused when the plan is made,
-   on every instruction set, since each rounds sizes up to other panels. */
+/* Problems whose tensors fit 64 bits, thanks to strides of 0, but whose workspace does not: refused when the plan is
+   made, on every instruction set, since each rounds sizes up to other panels. */
 #include "check.h"
 #include "fixture.h"
 

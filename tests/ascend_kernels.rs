@@ -1,5 +1,5 @@
-//! The Ascend kernels on the emulator (`c_tests/ascend_emu`), driven by the program in `c_tests/ascend_kernels`. No hardware
-//! and nothing of CANN takes part.
+//! The Ascend kernels on the emulator (`c_tests/ascend_emu`), driven by the program in `c_tests/ascend_kernels`. No
+//! hardware and nothing of CANN takes part.
 
 mod native;
 

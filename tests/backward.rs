@@ -18,8 +18,8 @@ use deformconv::abi::DCN_GRAD_X;
 use deformconv::context::Isa;
 use proptest::prelude::{Strategy, any};
 
-/// Runs a problem in some ways on every instruction set and by the direct implementation, and compares all gradients; adds to what is
-/// there for the DCN_GRAD_... bits in `accumulate`.
+/// Runs a problem in some ways on every instruction set and by the direct implementation, and compares all gradients;
+/// adds to what is there for the DCN_GRAD_... bits in `accumulate`.
 fn check(case: &Case, setups: &[Setup], accumulate: u32, worst: &Worst) -> Result<(), String> {
     let problem = Problem::new(case);
     let expected = reference::backward(&problem, &problem.gradients().y);
@@ -154,8 +154,8 @@ fn sums_over_more_than_65536_channels_and_images() {
     named("66000 images", Case { n: 66_000, ..case });
 }
 
-/// So many equal shares of one pixel of grad_x that rounding their sum to f32 again and again would take the same from it
-/// each time.
+/// So many equal shares of one pixel of grad_x that rounding their sum to f32 again and again would take the same from
+/// it each time.
 #[test]
 fn four_million_samples_of_one_pixel() {
     const SIDE: i64 = 2048;
@@ -191,8 +191,8 @@ fn depthwise() {
     named("depthwise, one place", Case { offsets: Offsets::OnePlace, ..case });
 }
 
-/// The last unit of channels is smaller than the others. What its accumulators have room for beyond it nobody writes; Miri
-/// tells whether anybody reads it.
+/// The last unit of channels is smaller than the others. What its accumulators have room for beyond it nobody writes;
+/// Miri tells whether anybody reads it.
 #[test]
 fn units_of_unequal_size_in_a_batch() {
     let case = Case { c: 70, h: 2, w: 2, kernel: [1, 1], pad_before: [0; 2], pad_after: [0; 2], ..Case::default() };

@@ -1,5 +1,5 @@
-//! `dcn_context_create` refuses what is wrong, each with its status and message; buffers and log lines go where the host
-//! wants them.
+//! `dcn_context_create` refuses what is wrong, each with its status and message; buffers and log lines go where the
+//! host wants them.
 
 use config::{create, default_config, message};
 use deformconv::abi::*;

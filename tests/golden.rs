@@ -1,5 +1,6 @@
-//! What deformconv computes against what other programs computed from the same tensors: torchvision and the ONNX project
-//! (`golden/README.md` says how the files came to be). Every case runs with every instruction set of this machine.
+//! What deformconv computes against what other programs computed from the same tensors: torchvision and the ONNX
+//! project (`golden/README.md` says how the files came to be). Every case runs with every instruction set of this
+//! machine.
 
 #[path = "golden/case.rs"]
 mod case;

@@ -1,6 +1,6 @@
-//! Images of 2^31 pixels and more, which 31 bits do not count, or of just less: both passes against their definition. Few
-//! samples are taken, and x and grad_x take little memory: pixels of x share theirs, and of grad_x's pages only those that
-//! are hit are ever touched, unless all of it has to be written.
+//! Images of 2^31 pixels and more, which 31 bits do not count, or of just less: both passes against their definition.
+//! Few samples are taken, and x and grad_x take little memory: pixels of x share theirs, and of grad_x's pages only
+//! those that are hit are ever touched, unless all of it has to be written.
 
 mod common;
 
@@ -19,8 +19,8 @@ use deformconv::abi::*;
 use deformconv::context::Isa;
 use std::fs;
 
-/// Images of so many pixels that 31 bits do not count them, or just so, in the memory of a column at most: the pixels of
-/// a row share theirs. Copying one takes the workspace as much memory as it has pixels, which is asked before.
+/// Images of so many pixels that 31 bits do not count them, or just so, in the memory of a column at most: the pixels
+/// of a row share theirs. Copying one takes the workspace as much memory as it has pixels, which is asked before.
 #[test]
 fn images_of_2_to_the_31_pixels_and_more() {
     const MOST_WORKSPACE: usize = 1 << 30;

@@ -1,5 +1,5 @@
-//! Problems whose packed weights, or sums, are more than the workspace has room for: what is then done a part at a time is
-//! right, keeps to the bound, and has the bits that it has with packed weights given.
+//! Problems whose packed weights, or sums, are more than the workspace has room for: what is then done a part at a time
+//! is right, keeps to the bound, and has the bits that it has with packed weights given.
 
 mod common;
 
@@ -163,8 +163,8 @@ fn many_positions_have_the_same_bits() {
     }
 }
 
-/// Groups at a time, of which each samples more of the image than the one before: a copy of x that is made as far as one
-/// part of the output channels has sampled is not all there for the next.
+/// Groups at a time, of which each samples more of the image than the one before: a copy of x that is made as far as
+/// one part of the output channels has sampled is not all there for the next.
 #[test]
 fn groups_that_reach_further_than_those_before() {
     let large = Case { n: 1, c: 512, h: 34, w: 8, o: 1200, pad_before: [0, 0], pad_after: [0, 0], ..Case::default() };

@@ -146,8 +146,8 @@ fn forward_of_random_problems() {
     random_problems(forward_bits);
 }
 
-/// With work enough for several threads, which share the copies of images: of one image, of more than are in flight, and
-/// as far as samples reach.
+/// With work enough for several threads, which share the copies of images: of one image, of more than are in flight,
+/// and as far as samples reach.
 #[test]
 fn forward_again_and_again() {
     let passes = 1 << DCN_PASS_FORWARD;

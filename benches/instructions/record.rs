@@ -18,8 +18,8 @@ pub struct Record {
     instructions: BTreeMap<String, u64>,
 }
 
-/// From the root of the repository, where cargo and scripts/instructions.sh run this. The directory that it was compiled in
-/// may be another one, where several share a target directory.
+/// From the root of the repository, where cargo and scripts/instructions.sh run this. The directory that it was
+/// compiled in may be another one, where several share a target directory.
 const PATH: &str = "benches/instructions/counts.json";
 
 /// Cargo runs its programs with the toolchain that built them.

@@ -1,5 +1,6 @@
-// An emulation of the part of AscendC that the kernels in src/ascend/kernels use, on Atlas A2's vector cores: written from the
-// documented meaning of each function. It checks what the device would not tell: hazards, limits, alignment, bounds.
+// An emulation of the part of AscendC that the kernels in src/ascend/kernels use, on Atlas A2's vector cores: written
+// from the documented meaning of each function. It checks what the device would not tell: hazards, limits, alignment,
+// bounds.
 #ifndef DCN_EMU_KERNEL_OPERATOR_H
 #define DCN_EMU_KERNEL_OPERATOR_H
 

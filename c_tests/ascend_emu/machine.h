@@ -1,9 +1,10 @@
-// One vector core and the global memory it shares: pipes that run on their own, what each knows of the others, and what every
-// cell of memory has last seen.
+// One vector core and the global memory it shares: pipes that run on their own, what each knows of the others, and what
+// every cell of memory has last seen.
 //
-// Every operation is carried out at once, in program order. Whether that order is *guaranteed* is kept apart: each pipe numbers its
-// operations, and `known[p][q]` is the newest operation of pipe q that is sure to have ended before pipe p's next one begins.
-// An access to a cell whose last access is not known to have ended is an error, even though the value is right.
+// Every operation is carried out at once, in program order. Whether that order is *guaranteed* is kept apart: each pipe
+// numbers its operations, and `known[p][q]` is the newest operation of pipe q that is sure to have ended before pipe
+// p's next one begins. An access to a cell whose last access is not known to have ended is an error, even though the
+// value is right.
 #ifndef DCN_EMU_MACHINE_H
 #define DCN_EMU_MACHINE_H
 

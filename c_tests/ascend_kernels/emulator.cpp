@@ -1,4 +1,5 @@
-// The emulator itself: small kernels with one fault each, which must be refused with the right words, and without it must pass.
+// The emulator itself: small kernels with one fault each, which must be refused with the right words, and without it
+// must pass.
 #include "kernel_operator.h"
 
 #include <cstdio>

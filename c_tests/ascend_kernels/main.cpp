@@ -1,4 +1,5 @@
-// Tests of the Ascend kernels on the emulator. usage: ascend_kernels operator FIRST COUNT | cases | kernels | addresses | emulator | mutants
+// Tests of the Ascend kernels on the emulator. usage: ascend_kernels operator FIRST COUNT | cases | kernels | addresses
+// | emulator | mutants
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>

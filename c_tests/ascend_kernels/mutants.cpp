@@ -1,6 +1,7 @@
 // Leaves out each synchronisation of each kernel in turn: the emulator must notice every one.
 //
-// Problems are run once as they are, to learn which synchronisations each kernel comes by in which problem, then with one left out.
+// Problems are run once as they are, to learn which synchronisations each kernel comes by in which problem, then with
+// one left out.
 #include <cstdio>
 #include <map>
 #include <set>

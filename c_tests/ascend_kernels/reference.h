@@ -1,5 +1,5 @@
-// The operator and its gradients straight from their definition, in double, from coordinates rounded to float; with each element
-// the sum of its terms' magnitudes and their number, of which the error bound is made.
+// The operator and its gradients straight from their definition, in double, from coordinates rounded to float; with
+// each element the sum of its terms' magnitudes and their number, of which the error bound is made.
 #ifndef DCN_TEST_REFERENCE_H
 #define DCN_TEST_REFERENCE_H
 

@@ -9,7 +9,8 @@ size_t number_size(dcn_dtype dtype);
 /* The spacing of results around a value. */
 double number_spacing(dcn_dtype dtype, double value);
 
-/* `count` pseudo-random multiples of 1/128 from -scale to scale (from 0 where `positive`), the same for the same seed. */
+/* `count` pseudo-random multiples of 1/128 from -scale to scale (from 0 where `positive`), the same for the same
+   seed. */
 void *numbers_new(dcn_dtype dtype, size_t count, double scale, int positive, unsigned seed);
 /* The same numbers without their signs. */
 void *numbers_magnitudes(dcn_dtype dtype, const void *numbers, size_t count);

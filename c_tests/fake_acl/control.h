@@ -10,7 +10,8 @@
 extern "C" {
 #endif
 
-/* Forgets calls, violations, injected failures, work that waits and handles left behind; devices, memory and loaded kernels stay. */
+/* Forgets calls, violations, injected failures, work that waits and handles left behind; devices, memory and loaded
+   kernels stay. */
 void fake_reset(void);
 /* Makes the k-th ACL call from now (1 = the next) fail; 0 = none. Counts the calls of all threads. */
 void fake_fail_call(uint64_t k);

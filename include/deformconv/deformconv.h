@@ -88,8 +88,8 @@ typedef int32_t dcn_backend;
 ///
 /// `parallel_for` runs `task(arg, i)` exactly once for each i in 0..n, in any order and on any threads, the caller's
 /// too, and returns when none runs and none will start, on failure as well. A result other than 0 makes the call fail
-/// with DCN_ERROR_EXECUTOR. It is called with n <= max(1, concurrency), once or several times in a run, and from as many
-/// threads at once as make calls. Tasks never wait for one another.
+/// with DCN_ERROR_EXECUTOR. It is called with n <= max(1, concurrency), once or several times in a run, and from as
+/// many threads at once as make calls. Tasks never wait for one another.
 typedef struct dcn_executor {
     /// Passed to `parallel_for` as it is.
     void *ctx;
@@ -167,8 +167,8 @@ typedef struct dcn_forward_args {
     const void *bias;
     /// Out: [N, O, Ho, Wo].
     void *y;
-    /// CPU: scratch of any alignment, or NULL: taken from the context's allocator for this run. Ascend: device memory at a
-    /// multiple of 512 bytes, in use until the stream has passed.
+    /// CPU: scratch of any alignment, or NULL: taken from the context's allocator for this run. Ascend: device memory
+    /// at a multiple of 512 bytes, in use until the stream has passed.
     void *workspace;
     /// Bytes at `workspace`, at least dcn_plan_workspace_size.
     size_t workspace_size;
@@ -210,8 +210,8 @@ typedef struct dcn_backward_args {
     uint32_t accumulate;
     /// Must be 0.
     uint32_t reserved0;
-    /// CPU: scratch of any alignment, or NULL: taken from the context's allocator for this run. Ascend: device memory at a
-    /// multiple of 512 bytes, in use until the stream has passed.
+    /// CPU: scratch of any alignment, or NULL: taken from the context's allocator for this run. Ascend: device memory
+    /// at a multiple of 512 bytes, in use until the stream has passed.
     void *workspace;
     /// Bytes at `workspace`, at least dcn_plan_workspace_size.
     size_t workspace_size;
@@ -481,15 +481,14 @@ size_t dcn_last_error_message(char *buf, size_t len);
 /// Computes y.
 ///
 /// Errors: DCN_ERROR_NULL_POINTER, DCN_ERROR_STRUCT_SIZE, DCN_ERROR_INVALID_ARGUMENT, DCN_ERROR_MISALIGNED,
-/// DCN_ERROR_OVERLAP, DCN_ERROR_UNSUPPORTED (the plan was not made for this pass), DCN_ERROR_WORKSPACE_TOO_SMALL; nothing
-/// is written then. DCN_ERROR_OUT_OF_MEMORY (workspace NULL), DCN_ERROR_EXECUTOR, DCN_ERROR_BACKEND.
+/// DCN_ERROR_OVERLAP, DCN_ERROR_UNSUPPORTED (the plan was not made for this pass), DCN_ERROR_WORKSPACE_TOO_SMALL;
+/// nothing is written then. DCN_ERROR_OUT_OF_MEMORY (workspace NULL), DCN_ERROR_EXECUTOR, DCN_ERROR_BACKEND.
 ///
 /// # Safety
 ///
 /// `plan` must be NULL or a live handle, `args` NULL or a dcn_forward_args whose pointers are NULL or cover the tensors
 /// that the plan's problem describes.
-dcn_status dcn_plan_forward(const struct dcn_plan *plan,
-                            const struct dcn_forward_args *args);
+dcn_status dcn_plan_forward(const struct dcn_plan *plan, const struct dcn_forward_args *args);
 
 /// Computes the gradients whose pointers are not NULL.
 ///
@@ -497,10 +496,9 @@ dcn_status dcn_plan_forward(const struct dcn_plan *plan,
 ///
 /// # Safety
 ///
-/// `plan` must be NULL or a live handle, `args` NULL or a dcn_backward_args whose pointers are NULL or cover the tensors
-/// that the plan's problem describes.
-dcn_status dcn_plan_backward(const struct dcn_plan *plan,
-                             const struct dcn_backward_args *args);
+/// `plan` must be NULL or a live handle, `args` NULL or a dcn_backward_args whose pointers are NULL or cover the
+/// tensors that the plan's problem describes.
+dcn_status dcn_plan_backward(const struct dcn_plan *plan, const struct dcn_backward_args *args);
 
 /// dcn_plan_create, dcn_plan_forward and dcn_plan_destroy in one call, for scripts and single runs.
 ///
@@ -558,15 +556,13 @@ dcn_status dcn_plan_get_info(const struct dcn_plan *plan, struct dcn_plan_info *
 
 /// Bytes of workspace that one run of a pass needs, with packed weights or without; 0 if none.
 ///
-/// Errors: DCN_ERROR_NULL_POINTER, DCN_ERROR_INVALID_ARGUMENT (unknown pass), DCN_ERROR_UNSUPPORTED (a pass the plan was
-/// not made for).
+/// Errors: DCN_ERROR_NULL_POINTER, DCN_ERROR_INVALID_ARGUMENT (unknown pass), DCN_ERROR_UNSUPPORTED (a pass the plan
+/// was not made for).
 ///
 /// # Safety
 ///
 /// `plan` must be NULL or a live handle; `bytes` NULL or writable.
-dcn_status dcn_plan_workspace_size(const struct dcn_plan *plan,
-                                   dcn_pass pass,
-                                   size_t *bytes);
+dcn_status dcn_plan_workspace_size(const struct dcn_plan *plan, dcn_pass pass, size_t *bytes);
 
 /// Bytes that dcn_plan_pack_weight writes for a pass.
 ///
@@ -577,9 +573,9 @@ dcn_status dcn_plan_workspace_size(const struct dcn_plan *plan,
 /// `plan` must be NULL or a live handle; `bytes` NULL or writable.
 dcn_status dcn_plan_packed_weight_size(const struct dcn_plan *plan, dcn_pass pass, size_t *bytes);
 
-/// Rearranges the weights for a pass once, so that runs need not. Packed weights are plain bytes, of any alignment, that
-/// may be copied; they serve every plan of the same build with an equal `packed_layout`. They are not a file format.
-/// On Ascend they are aligned to 4 bytes and have no header, as a run cannot look at device memory.
+/// Rearranges the weights for a pass once, so that runs need not. Packed weights are plain bytes, of any alignment,
+/// that may be copied; they serve every plan of the same build with an equal `packed_layout`. They are not a file
+/// format. On Ascend they are aligned to 4 bytes and have no header, as a run cannot look at device memory.
 ///
 /// Errors: DCN_ERROR_NULL_POINTER, DCN_ERROR_STRUCT_SIZE, DCN_ERROR_INVALID_ARGUMENT, DCN_ERROR_UNSUPPORTED,
 /// DCN_ERROR_MISALIGNED, DCN_ERROR_OVERLAP, DCN_ERROR_WORKSPACE_TOO_SMALL (`packed_size`).
@@ -587,8 +583,7 @@ dcn_status dcn_plan_packed_weight_size(const struct dcn_plan *plan, dcn_pass pas
 /// # Safety
 ///
 /// `plan` must be NULL or a live handle, `args` NULL or a dcn_pack_args whose pointers are what its fields say.
-dcn_status dcn_plan_pack_weight(const struct dcn_plan *plan,
-                                const struct dcn_pack_args *args);
+dcn_status dcn_plan_pack_weight(const struct dcn_plan *plan, const struct dcn_pack_args *args);
 
 /// The name of a status, for example "DCN_ERROR_OVERLAP". Never NULL; "unknown dcn_status" for values this library does
 /// not know.

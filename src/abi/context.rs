@@ -6,8 +6,8 @@ use std::ffi::{c_char, c_void};
 ///
 /// `parallel_for` runs `task(arg, i)` exactly once for each i in 0..n, in any order and on any threads, the caller's
 /// too, and returns when none runs and none will start, on failure as well. A result other than 0 makes the call fail
-/// with DCN_ERROR_EXECUTOR. It is called with n <= max(1, concurrency), once or several times in a run, and from as many
-/// threads at once as make calls. Tasks never wait for one another.
+/// with DCN_ERROR_EXECUTOR. It is called with n <= max(1, concurrency), once or several times in a run, and from as
+/// many threads at once as make calls. Tasks never wait for one another.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct dcn_executor {

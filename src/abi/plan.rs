@@ -74,8 +74,8 @@ pub struct dcn_forward_args {
     pub bias: *const c_void,
     /// Out: [N, O, Ho, Wo].
     pub y: *mut c_void,
-    /// CPU: scratch of any alignment, or NULL: taken from the context's allocator for this run. Ascend: device memory at a
-    /// multiple of 512 bytes, in use until the stream has passed.
+    /// CPU: scratch of any alignment, or NULL: taken from the context's allocator for this run. Ascend: device memory
+    /// at a multiple of 512 bytes, in use until the stream has passed.
     pub workspace: *mut c_void,
     /// Bytes at `workspace`, at least dcn_plan_workspace_size.
     pub workspace_size: usize,
@@ -119,8 +119,8 @@ pub struct dcn_backward_args {
     pub accumulate: u32,
     /// Must be 0.
     pub reserved0: u32,
-    /// CPU: scratch of any alignment, or NULL: taken from the context's allocator for this run. Ascend: device memory at a
-    /// multiple of 512 bytes, in use until the stream has passed.
+    /// CPU: scratch of any alignment, or NULL: taken from the context's allocator for this run. Ascend: device memory
+    /// at a multiple of 512 bytes, in use until the stream has passed.
     pub workspace: *mut c_void,
     /// Bytes at `workspace`, at least dcn_plan_workspace_size.
     pub workspace_size: usize,

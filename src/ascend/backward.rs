@@ -170,7 +170,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Where the samples' shares of a slab's grad_x are added up, begun with 0 or with what is there; NULL if not wanted.
+    /// Where the samples' shares of a slab's grad_x are added up, begun with 0 or with what is there; NULL if not
+    /// wanted.
     unsafe fn start_grad_x(&self, grad_x: Address, slab: Slab) -> Result<Address> {
         let shared = &self.plan.shared;
         if grad_x.is_null() {

@@ -1,5 +1,5 @@
-//! How a batch is cut: slabs of images, whose copies lie in the workspace at once, and chunks of a slab, whose col matrix
-//! does. Derived from the problem alone.
+//! How a batch is cut: slabs of images, whose copies lie in the workspace at once, and chunks of a slab, whose col
+//! matrix does. Derived from the problem alone.
 
 use super::tiling::Chunk;
 use crate::problem::Geometry;

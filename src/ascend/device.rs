@@ -1,5 +1,5 @@
-//! What is loaded once in a process: CANN, and the kernels of each device that plans were made for. Kernels stay loaded,
-//! as a run that was enqueued needs them after its plan is destroyed.
+//! What is loaded once in a process: CANN, and the kernels of each device that plans were made for. Kernels stay
+//! loaded, as a run that was enqueued needs them after its plan is destroyed.
 
 use super::acl::{Acl, Handle, INFO_CUBE_CORES, INFO_VECTOR_CORES, Load};
 use super::loader::{self, Libraries};

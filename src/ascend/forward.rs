@@ -1,5 +1,5 @@
-//! The forward pass: for each slab of images bring x into the sampling layout, for each chunk of it sample, multiply, add
-//! the bias and round.
+//! The forward pass: for each slab of images bring x into the sampling layout, for each chunk of it sample, multiply,
+//! add the bias and round.
 
 use super::cut::{Limits, Slab};
 use super::device::{Device, Function};

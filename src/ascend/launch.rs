@@ -44,8 +44,8 @@ impl<'a> Stream<'a> {
     pub unsafe fn kernel<T: Copy>(&self, function: Function, addresses: &[*mut c_void], tiling: &T) -> Result<()> {
         let (acl, mut args) = (&self.device.acl, ptr::null_mut());
         let f = &acl.functions;
-        // SAFETY: CANN's calls in the order it asks for: parameters, then placeholders, then their buffers. The argument
-        // list is the thread's own and starts afresh with aclrtKernelArgsInit; nothing of it has to be freed.
+        // SAFETY: CANN's calls in the order it asks for: parameters, then placeholders, then their buffers. The
+        // argument list is the thread's own and starts afresh with aclrtKernelArgsInit; nothing of it has to be freed.
         unsafe {
             acl.check("aclrtKernelArgsInit", (f.aclrtKernelArgsInit)(function.0, &mut args))?;
             for address in addresses {

@@ -3,8 +3,8 @@
 //!
 //! - [`loader`]: finds CANN's libraries and the kernel binary; [`acl`]: CANN's functions;
 //! - [`device`]: what is loaded once in a process: CANN, and the kernels of each device;
-//! - [`tiling`]: the structs that kernels are given; [`cut`] and [`plan`]: slabs, chunks, layouts, the workspace map. No
-//!   calls, so that all decisions can be tested anywhere;
+//! - [`tiling`]: the structs that kernels are given; [`cut`] and [`plan`]: slabs, chunks, layouts, the workspace map.
+//!   No calls, so that all decisions can be tested anywhere;
 //! - [`launch`]: kernels and products put on a stream;
 //! - [`run`], [`forward`] and [`backward`]: the passes, as `kernels/README.md` describes them;
 //! - [`status`]: what is missing, stage by stage.

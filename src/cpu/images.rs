@@ -115,13 +115,14 @@ impl<T: HasKernels> Images<'_, T> {
     ///
     /// # Safety
     ///
-    /// `n` is an image of x, `slot` one of the copies; nobody else uses what is not made yet, but those it is shared with.
+    /// `n` is an image of x, `slot` one of the copies; nobody else uses what is not made yet, but those it is shared
+    /// with.
     pub unsafe fn sampled(&self, n: usize, slot: usize, made: Made) -> Sampled<'_, T> {
         Sampled::new(self, (n, slot), made)
     }
 
-    /// A part of x that is sampled soon after tile `tile` of `tiles` of image `n`. There is none if x is copied first, or
-    /// its elements are not side by side.
+    /// A part of x that is sampled soon after tile `tile` of `tiles` of image `n`. There is none if x is copied first,
+    /// or its elements are not side by side.
     pub fn soon(&self, n: usize, tile: usize, tiles: usize) -> Soon {
         let channels = self.x.dims[1];
         let dense = self.how == (Image::Direct { pixel_stride: channels as usize });

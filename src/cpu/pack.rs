@@ -1,5 +1,5 @@
-//! Weights in the order the micro-kernel reads them: [group][depth block][panel][depth][column], columns beyond the last
-//! output channel zero; all of them, or those of a part of the output channels in the same order.
+//! Weights in the order the micro-kernel reads them: [group][depth block][panel][depth][column], columns beyond the
+//! last output channel zero; all of them, or those of a part of the output channels in the same order.
 
 use super::element::Compute;
 use super::kernels::{CopyArgs, HasKernels, Kernels};
@@ -8,8 +8,8 @@ use crate::plan::tiling::{DepthBlock, Tiling};
 use crate::problem::{Geometry, Tensor};
 use std::ops::Range;
 
-/// Channels that are packed together for all taps: few enough for what is read of them to stay in the first-level cache,
-/// since the taps of a channel are neighbours.
+/// Channels that are packed together for all taps: few enough for what is read of them to stay in the first-level
+/// cache, since the taps of a channel are neighbours.
 const CHANNELS: usize = 32;
 /// Most columns of a panel, of any kernel.
 const MAX_COLUMNS: usize = 32;
@@ -61,7 +61,8 @@ impl<T: HasKernels> Pack<'_, T> {
     ///
     /// # Safety
     ///
-    /// `weight` covers the described tensor; `to` has room for the part's packed weights; nobody else packs the same panel.
+    /// `weight` covers the described tensor; `to` has room for the part's packed weights; nobody else packs the same
+    /// panel.
     pub unsafe fn panel(&self, to: &Packed<T::Compute>, group: usize, panel: usize) {
         let tiling = self.tiling;
         for channels in tiling.channel_blocks() {
@@ -109,8 +110,8 @@ impl<T: HasKernels> Pack<'_, T> {
         let mut wide = [T::Compute::ZERO; MAX_COLUMNS];
         for t in 0..block.taps {
             let (i, j) = ((block.first_tap + t) / kernel_w, (block.first_tap + t) % kernel_w);
-            // SAFETY: output channels of the panel, channels and taps of the block: elements of the described tensor and of
-            // the packed panel.
+            // SAFETY: output channels of the panel, channels and taps of the block: elements of the described tensor
+            // and of the packed panel.
             unsafe {
                 let tap = self.weight.offset(output * so + i as isize * si + j as isize * sj);
                 let to = to.add(t * block.channels * width);

@@ -79,8 +79,8 @@ impl<'a, T: HasKernels> Sampled<'a, T> {
         }
     }
 
-    /// Makes what is missing of the rows of pixels that samples reach: little by little, so that the copy is in the cache
-    /// when it is sampled.
+    /// Makes what is missing of the rows of pixels that samples reach: little by little, so that the copy is in the
+    /// cache when it is sampled.
     ///
     /// # Safety
     ///

@@ -167,8 +167,8 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
     ///
     /// # Safety
     ///
-    /// The columns exist, at most MAX_DEPTHWISE_TAPS taps of which corners are remembered; `image` is the tile's, `to` has
-    /// its first panel for the first channel.
+    /// The columns exist, at most MAX_DEPTHWISE_TAPS taps of which corners are remembered; `image` is the tile's, `to`
+    /// has its first panel for the first channel.
     pub unsafe fn depthwise(&mut self, image: &mut Sampled<'_, T>, columns: &Columns, to: &Panels<T::Compute>) {
         let width = self.input.kernels.columns;
         for (deformable_group, first, channels) in self.deformable_segments(columns) {
@@ -201,7 +201,8 @@ impl<'a, T: HasKernels> Sampler<'a, T> {
         }
     }
 
-    /// The corners of all taps of a block, for a deformable group; `of_tap` is called for each, with how far they reach.
+    /// The corners of all taps of a block, for a deformable group; `of_tap` is called for each, with how far they
+    /// reach.
     ///
     /// # Safety
     ///

@@ -11,9 +11,9 @@ const MOST_BANDS: usize = 64;
 /// Part of what is left of a band that is taken at a time: a quarter.
 const PART: usize = 4;
 
-/// Runs `body(worker, unit)` once for each unit in 0..units; at most `workers` run at once, and no two running at the same
-/// time have the same worker number. Neighbouring units are mostly with one worker, in order, as its cache has what they
-/// share; who is done with its own helps the others, so that all are done at the same time.
+/// Runs `body(worker, unit)` once for each unit in 0..units; at most `workers` run at once, and no two running at the
+/// same time have the same worker number. Neighbouring units are mostly with one worker, in order, as its cache has
+/// what they share; who is done with its own helps the others, so that all are done at the same time.
 pub fn share(team: &Team, workers: usize, units: usize, body: &(dyn Fn(usize, usize) + Sync)) -> Result<()> {
     share_in_turn(team, workers, [units, 0], body)
 }

@@ -1,6 +1,6 @@
-//! A copy that several threads sample while they make it, part by part: whoever needs a part that nobody has begun makes
-//! it, so that it is in that thread's cache; whoever needs one that another thread is making right now waits for it. The
-//! other thread waits for nobody meanwhile.
+//! A copy that several threads sample while they make it, part by part: whoever needs a part that nobody has begun
+//! makes it, so that it is in that thread's cache; whoever needs one that another thread is making right now waits for
+//! it. The other thread waits for nobody meanwhile.
 
 use std::hint::spin_loop;
 use std::ops::Range;

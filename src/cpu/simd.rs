@@ -15,11 +15,11 @@ pub struct PixelAddresses {
     pub outside: usize,
 }
 
-/// A vector of [`Compute`] values. Every method is unsafe: the processor must have the instruction set, which the kernel
-/// table guarantees; methods with pointers also need the memory they name.
+/// A vector of [`Compute`] values. Every method is unsafe: the processor must have the instruction set, which the
+/// kernel table guarantees; methods with pointers also need the memory they name.
 ///
-/// Implementations mark every method `#[inline(always)]`, so that it becomes part of the `#[target_feature]` function of
-/// the kernel table that instantiates a body.
+/// Implementations mark every method `#[inline(always)]`, so that it becomes part of the `#[target_feature]` function
+/// of the kernel table that instantiates a body.
 pub trait Simd: Copy {
     type Scalar: Compute;
     type Mask: Copy;
@@ -51,8 +51,8 @@ pub trait Simd: Copy {
     /// self where the mask is set, else +0.
     unsafe fn or_zero(self, mask: Self::Mask) -> Self;
 
-    /// self, but every NaN the same one: which of two NaNs an operation passes on is up to the order in which the compiler
-    /// has its operands, and results must not show it.
+    /// self, but every NaN the same one: which of two NaNs an operation passes on is up to the order in which the
+    /// compiler has its operands, and results must not show it.
     unsafe fn canonical(self) -> Self;
 
     /// Stores y * width + x as LANES integers, -1 where the mask is not set. Where it is set, y and x are integers and

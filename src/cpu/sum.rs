@@ -1,5 +1,5 @@
-//! Sums of sums, for sums that are not worth a vector: no chain of additions is longer than CHAIN, whatever the number of
-//! terms.
+//! Sums of sums, for sums that are not worth a vector: no chain of additions is longer than CHAIN, whatever the number
+//! of terms.
 
 use super::element::Compute;
 

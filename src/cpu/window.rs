@@ -1,5 +1,5 @@
-//! A window of an image: some rows of it, which one thread copies as it comes to sample them. It moves down the image, so
-//! that what is copied stays in a cache: soon, instead of when it is full, as rows that are moved are near again, and the
+//! A window of an image: some rows of it, which one thread copies as it comes to sample them. It moves down the image,
+//! so that what is copied stays in a cache: early, not when it is full, as rows that are moved are near again, and the
 //! memory behind them stays untouched.
 
 use super::images::{Blocks, Pixels};
@@ -32,8 +32,8 @@ struct Step {
 impl Held {
     const NOTHING: Self = Self { n: usize::MAX, first: 0, end: 0, refusals: 0 };
 
-    /// Sees to it that there is room for some rows of image `n`, in a window of `room` rows. None where they are not held:
-    /// see [`Held::step`]; or so often that the image is given up.
+    /// Sees to it that there is room for some rows of image `n`, in a window of `room` rows. None where they are not
+    /// held: see [`Held::step`]; or so often that the image is given up.
     fn hold(&mut self, n: usize, wanted: &Range<i64>, room: i64) -> Option<Step> {
         if self.n != n {
             *self = Self { n, ..Self::NOTHING };
@@ -48,8 +48,8 @@ impl Held {
         step
     }
 
-    /// None where the window stays where it is and has no room: the rows are too far apart, above it, or so little below its
-    /// end that moving is not worth it. As it moves down only, no row of an image is copied twice.
+    /// None where the window stays where it is and has no room: the rows are too far apart, above it, or so little
+    /// below its end that moving is not worth it. As it moves down only, no row of an image is copied twice.
     fn step(&mut self, wanted: &Range<i64>, room: i64) -> Option<Step> {
         let len = wanted.end - wanted.start;
         if len > room {

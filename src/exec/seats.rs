@@ -1,5 +1,5 @@
-//! Each task of the pool on a processor of its own. Linux wakes a thread where it ran last or where its waker runs, and on
-//! some machines (virtual ones without a shared cache among their scheduling domains) leaves two busy threads on one
+//! Each task of the pool on a processor of its own. Linux wakes a thread where it ran last or where its waker runs, and
+//! on some machines (virtual ones without a shared cache among their scheduling domains) leaves two busy threads on one
 //! processor for tens of milliseconds while another is idle. A task that starts where another runs moves on, once: its
 //! thread wakes in the new place from then on.
 

@@ -1,5 +1,5 @@
-//! Threads of the pool, made by pthread itself: a thread of the standard library's ends the process if there is no memory
-//! left for what it sets up once it runs, where a status was promised.
+//! Threads of the pool, made by pthread itself: a thread of the standard library's ends the process if there is no
+//! memory left for what it sets up once it runs, where a status was promised.
 
 use libc::{pthread_attr_t, pthread_t};
 use rayon::ThreadBuilder;
@@ -9,7 +9,8 @@ use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
-/// Stack of a thread. Buffers live in the workspace; what remains fits many times, for as many calls as the pool lets in.
+/// Stack of a thread. Buffers live in the workspace; what remains fits many times, for as many calls as the pool lets
+/// in.
 const STACK_SIZE: usize = 2 << 20;
 
 /// A thread that has to be joined.

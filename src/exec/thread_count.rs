@@ -4,8 +4,8 @@ use crate::error::{Error, Result, require};
 use std::env;
 use std::thread::available_parallelism;
 
-/// More threads than any machine this is for has processors; a larger wish is a mistake, and starting so many would take
-/// minutes before it failed.
+/// More threads than any machine this is for has processors; a larger wish is a mistake, and starting so many would
+/// take minutes before it failed.
 const MOST: usize = 4096;
 
 const VARIABLE: &str = "DCN_NUM_THREADS";

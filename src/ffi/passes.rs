@@ -9,8 +9,8 @@ use crate::abi::*;
 /// Computes y.
 ///
 /// Errors: DCN_ERROR_NULL_POINTER, DCN_ERROR_STRUCT_SIZE, DCN_ERROR_INVALID_ARGUMENT, DCN_ERROR_MISALIGNED,
-/// DCN_ERROR_OVERLAP, DCN_ERROR_UNSUPPORTED (the plan was not made for this pass), DCN_ERROR_WORKSPACE_TOO_SMALL; nothing
-/// is written then. DCN_ERROR_OUT_OF_MEMORY (workspace NULL), DCN_ERROR_EXECUTOR, DCN_ERROR_BACKEND.
+/// DCN_ERROR_OVERLAP, DCN_ERROR_UNSUPPORTED (the plan was not made for this pass), DCN_ERROR_WORKSPACE_TOO_SMALL;
+/// nothing is written then. DCN_ERROR_OUT_OF_MEMORY (workspace NULL), DCN_ERROR_EXECUTOR, DCN_ERROR_BACKEND.
 ///
 /// # Safety
 ///
@@ -28,8 +28,8 @@ pub unsafe extern "C" fn dcn_plan_forward(plan: *const dcn_plan, args: *const dc
 ///
 /// # Safety
 ///
-/// `plan` must be NULL or a live handle, `args` NULL or a dcn_backward_args whose pointers are NULL or cover the tensors
-/// that the plan's problem describes.
+/// `plan` must be NULL or a live handle, `args` NULL or a dcn_backward_args whose pointers are NULL or cover the
+/// tensors that the plan's problem describes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dcn_plan_backward(plan: *const dcn_plan, args: *const dcn_backward_args) -> dcn_status {
     // SAFETY: the caller's promise.

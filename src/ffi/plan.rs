@@ -132,8 +132,8 @@ pub unsafe extern "C" fn dcn_plan_get_info(plan: *const dcn_plan, out: *mut dcn_
 
 /// Bytes of workspace that one run of a pass needs, with packed weights or without; 0 if none.
 ///
-/// Errors: DCN_ERROR_NULL_POINTER, DCN_ERROR_INVALID_ARGUMENT (unknown pass), DCN_ERROR_UNSUPPORTED (a pass the plan was
-/// not made for).
+/// Errors: DCN_ERROR_NULL_POINTER, DCN_ERROR_INVALID_ARGUMENT (unknown pass), DCN_ERROR_UNSUPPORTED (a pass the plan
+/// was not made for).
 ///
 /// # Safety
 ///
@@ -175,9 +175,9 @@ unsafe fn store(bytes: Result<usize>, to: *mut usize) -> Result<()> {
     Ok(())
 }
 
-/// Rearranges the weights for a pass once, so that runs need not. Packed weights are plain bytes, of any alignment, that
-/// may be copied; they serve every plan of the same build with an equal `packed_layout`. They are not a file format.
-/// On Ascend they are aligned to 4 bytes and have no header, as a run cannot look at device memory.
+/// Rearranges the weights for a pass once, so that runs need not. Packed weights are plain bytes, of any alignment,
+/// that may be copied; they serve every plan of the same build with an equal `packed_layout`. They are not a file
+/// format. On Ascend they are aligned to 4 bytes and have no header, as a run cannot look at device memory.
 ///
 /// Errors: DCN_ERROR_NULL_POINTER, DCN_ERROR_STRUCT_SIZE, DCN_ERROR_INVALID_ARGUMENT, DCN_ERROR_UNSUPPORTED,
 /// DCN_ERROR_MISALIGNED, DCN_ERROR_OVERLAP, DCN_ERROR_WORKSPACE_TOO_SMALL (`packed_size`).

@@ -118,7 +118,8 @@ pub fn check_backward(problem: &Problem, facts: &Facts, args: &dcn_backward_args
 pub fn check_pack(problem: &Problem, facts: &Facts, args: &dcn_pack_args) -> Result<()> {
     require(args.reserved0 == 0, || Error::argument(format!("args->reserved0 is {}, expected 0", args.reserved0)))?;
     stream(problem, args.stream)?;
-    // Of a buffer only what the caller gives is looked at, so that one too small is called that, whatever lies behind it.
+    // Of a buffer only what the caller gives is looked at, so that one too small is called that, whatever lies behind
+    // it.
     let packed = bytes("args->packed", args.packed, facts.packed_size.min(args.packed_size), Access::Write);
     check_operands(&[read("args->weight", &problem.weight, args.weight), Operand { optional: false, ..packed }])?;
     device_memory(problem, "args->packed", args.packed, align_of::<f32>())?;

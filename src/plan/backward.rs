@@ -17,8 +17,8 @@ use crate::problem::Problem;
 const ROW_PADDING: usize = 16;
 /// Output channels whose part of grad_y is copied at a time.
 const OUTPUT_BLOCK: usize = 512;
-/// Processors take a load from behind a store at the same place of another page for one of what was stored, and wait. x and
-/// grad_x are read and written at the same pixels, so they are kept half a page apart.
+/// Processors take a load from behind a store at the same place of another page for one of what was stored, and wait. x
+/// and grad_x are read and written at the same pixels, so they are kept half a page apart.
 const PAGE: usize = 4096;
 /// Most of grad_weight that is summed up while the column gradient is computed.
 const SWEEP_BYTES: usize = 160 << 10;
@@ -348,9 +348,9 @@ impl<T: HasKernels> BackwardPlan<T> {
     }
 }
 
-/// How grad_weight is summed up if a tile's column gradient and a unit of it fit the second-level cache together: then each
-/// sample is made when its corners are read for the column gradient. Images of a batch go to different threads, which
-/// cannot add to one sum, so each has its own.
+/// How grad_weight is summed up if a tile's column gradient and a unit of it fit the second-level cache together: then
+/// each sample is made when its corners are read for the column gradient. Images of a batch go to different threads,
+/// which cannot add to one sum, so each has its own.
 fn weight_sum(problem: &Problem, channels: &ChannelCut, columns: usize, depth: usize) -> Option<WeightSum> {
     let g = &problem.geometry;
     let sum = WeightSum { depth, by_image: g.n > 1 };

@@ -1,6 +1,6 @@
-//! Bands: the taps, tiles and units of the column gradient whose partial sums of the gradients of offset and mask are kept
-//! at a time. Taps and units fix an order of summation, so they are derived from problem and kernels alone; the number of
-//! tiles fixes none.
+//! Bands: the taps, tiles and units of the column gradient whose partial sums of the gradients of offset and mask are
+//! kept at a time. Taps and units fix an order of summation, so they are derived from problem and kernels alone; the
+//! number of tiles fixes none.
 
 use super::cuts::ChannelCut;
 use std::iter::successors;

@@ -22,15 +22,15 @@ pub fn units_of(problem: &Problem) -> usize {
     (problem.forward_flops() / UNIT_WORK).clamp(1, UNITS) as usize
 }
 
-/// Images whose units all threads share at a time: the fewer copies there are, the nearer they are. But threads wait for
-/// one another before the next ones, and units are to be shared evenly.
+/// Images whose units all threads share at a time: the fewer copies there are, the nearer they are. But threads wait
+/// for one another before the next ones, and units are to be shared evenly.
 pub fn in_flight(problem: &Problem, units: usize, threads: usize) -> usize {
     let n = problem.geometry.n.max(1) as usize;
     fewest_images(n, problem.forward_flops() / n as u64, units, threads)
 }
 
-/// The fewest images that give each of the threads [`THREAD_WORK`], two units and as many units as the others; else as many
-/// as there are, or threads. `work` and `units` are those of an image.
+/// The fewest images that give each of the threads [`THREAD_WORK`], two units and as many units as the others; else as
+/// many as there are, or threads. `work` and `units` are those of an image.
 fn fewest_images(n: usize, work: u64, units: usize, threads: usize) -> usize {
     let most = threads.min(n);
     let with_work = THREAD_WORK.saturating_mul(threads as u64).div_ceil(work.max(1)) as usize;

@@ -7,8 +7,8 @@ use std::ops::Range;
 
 /// Columns (taps times channels) of the column gradient that are computed together.
 pub const COLUMNS: usize = 576;
-/// Rows of partial sums of a unit times taps computed together are at most about so many: what a tile has of them fits the
-/// workspace.
+/// Rows of partial sums of a unit times taps computed together are at most about so many: what a tile has of them fits
+/// the workspace.
 const PARTIAL_ROWS: usize = 3072;
 /// Positions that grad_weight adds up before it leaves the registers, where it has a sweep of its own.
 pub const WEIGHT_DEPTH: usize = 128;
@@ -214,8 +214,8 @@ impl ChannelCut {
         self.groups * self.blocks_per_group()
     }
 
-    /// Elements of the packed weights of one segment and block of taps. Sizes that are rounded up to whole panels may be
-    /// too large to be counted, which a plan refuses.
+    /// Elements of the packed weights of one segment and block of taps. Sizes that are rounded up to whole panels may
+    /// be too large to be counted, which a plan refuses.
     pub fn packed_block(&self) -> usize {
         (self.panels() * self.columns).saturating_mul(self.outputs)
     }
@@ -357,7 +357,8 @@ impl WeightCut {
         units.saturating_mul(self.unit_len()).saturating_mul(self.levels)
     }
 
-    /// Elements of all accumulators of so many units: those of so many images, and behind them what these are added up in.
+    /// Elements of all accumulators of so many units: those of so many images, and behind them what these are added up
+    /// in.
     pub fn all_acc_len(&self, units: usize, images: usize) -> usize {
         if self.sum.by_image {
             let totals = units.saturating_mul(self.unit_len());

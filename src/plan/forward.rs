@@ -178,8 +178,8 @@ impl<T: HasKernels> ForwardPlan<T> {
         if fits { of_tile } else { g.c as usize }
     }
 
-    /// Rows of a thread's window of x; 0 for none. Windows are for images of blocks of few channels, too large to be near all
-    /// the time.
+    /// Rows of a thread's window of x; 0 for none. Windows are for images of blocks of few channels, too large to be
+    /// near all the time.
     fn decide_window(&self) -> usize {
         let (g, size) = (&self.problem.geometry, size_of::<T::Compute>());
         let row = self.row_elements().saturating_mul(size);
@@ -192,8 +192,8 @@ impl<T: HasKernels> ForwardPlan<T> {
         if pays && (WINDOW_ROWS..g.h as usize).contains(&rows) { rows } else { 0 }
     }
 
-    /// Whether it pays to ask for lines of y: where the positions of a plane share them, no cache is likely to have them, and
-    /// no window of x needs the room more.
+    /// Whether it pays to ask for lines of y: where the positions of a plane share them, no cache is likely to have
+    /// them, and no window of x needs the room more.
     fn decide_asking(&self) -> bool {
         let y = &self.problem.y;
         let elements = y.dims[..4].iter().fold(1, |product: i64, &dim| product.saturating_mul(dim)) as usize;

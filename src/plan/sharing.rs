@@ -3,8 +3,8 @@
 /// What a tile costs besides its positions, in positions: tiles half as large were some 4 % slower.
 const TILE_COST: usize = 4;
 
-/// Below this many operations a run stays on the calling thread. They take 0.4 ms with AVX-512 and 0.7 ms with AVX2; on two
-/// threads the median of such runs was no shorter, waking a pool included.
+/// Below this many operations a run stays on the calling thread. They take 0.4 ms with AVX-512 and 0.7 ms with AVX2; on
+/// two threads the median of such runs was no shorter, waking a pool included.
 const PARALLEL_WORK: u64 = 100_000_000;
 /// Fewer operations than this for each of two threads are as little worth it.
 const THREAD_WORK: u64 = PARALLEL_WORK / 2;
@@ -29,7 +29,8 @@ impl Sharing {
         Self { threads: 1, all_images: n, images: n, image_per_thread: true }
     }
 
-    /// `work` is that of all images; `copied`: images are copied when they are sampled. `cost` is that of the best tiles.
+    /// `work` is that of all images; `copied`: images are copied when they are sampled. `cost` is that of the best
+    /// tiles.
     pub fn new(n: i64, work: u64, copied: bool, threads: usize, cost: impl Fn(&Self) -> usize) -> Self {
         let threads = if work < PARALLEL_WORK { 1 } else { threads };
         if threads == 1 {

@@ -16,8 +16,8 @@ pub const MAX_CHAIN: usize = 256;
 const TILE_POSITIONS: usize = 96;
 const MORE_POSITIONS: usize = 144;
 const FEW_OUTPUTS: i64 = 192;
-/// Part of the cost of all tiles that is added where they start within a cache line of offset, mask and y, which two tiles
-/// then touch.
+/// Part of the cost of all tiles that is added where they start within a cache line of offset, mask and y, which two
+/// tiles then touch.
 const UNALIGNED_COST: usize = 50;
 /// Channels of a small deformable group are a multiple of this: whole vectors, or half ones.
 pub const GROUP_CHANNELS: usize = 8;
@@ -80,8 +80,8 @@ impl Tiling {
         let panels = (geometry.outputs_per_group() as usize).div_ceil(columns);
         let positions = tile_positions(geometry, rows, size, sharing);
         let panel_block = (ACC_BYTES / (levels * positions * columns * size)).clamp(1, panels);
-        // Coordinates serve again in the next group, or the next block of panels; within one the order of the sum already
-        // brings all uses of a tap together.
+        // Coordinates serve again in the next group, or the next block of panels; within one the order of the sum
+        // already brings all uses of a tap together.
         let all = geometry.deformable_groups as usize * taps;
         let slot_bytes = 4 * positions * (size_of::<i32>() + size);
         let reused = groups > 1 || panel_block < panels;
@@ -101,8 +101,8 @@ impl Tiling {
         }
     }
 
-    /// For groups of one channel and one output channel (depthwise): panels of output channels across groups, the taps in
-    /// blocks of those that one kernel call takes.
+    /// For groups of one channel and one output channel (depthwise): panels of output channels across groups, the taps
+    /// in blocks of those that one kernel call takes.
     pub fn depthwise(geometry: &Geometry, rows: usize, columns: usize, size: usize, sharing: &Sharing) -> Self {
         let flat = Geometry { c: 1, groups: 1, ..*geometry };
         let tiling = Self::new(&flat, rows, columns, size, sharing);
@@ -206,9 +206,10 @@ impl Tiling {
     }
 }
 
-/// Taps and channels of a block of the sum: some taps of all channels, or a tap of some channels where those are too many.
-/// Small deformable groups, of which one or several fill a cache line of the im2col tile, are taken by the line and with all
-/// their taps, which sample the same pixels, unless there are so many output channels that longer sums matter more.
+/// Taps and channels of a block of the sum: some taps of all channels, or a tap of some channels where those are too
+/// many. Small deformable groups, of which one or several fill a cache line of the im2col tile, are taken by the line
+/// and with all their taps, which sample the same pixels, unless there are so many output channels that longer sums
+/// matter more.
 fn depth_block(geometry: &Geometry, size: usize) -> [usize; 2] {
     let (taps, channels) = (geometry.taps() as usize, geometry.channels_per_group() as usize);
     let (line, together) = (LINE / size, geometry.channels_per_deformable_group() as usize);

@@ -6,8 +6,8 @@ use super::tensor::Tensor;
 use crate::abi::*;
 use crate::error::{Error, Result, require};
 
-/// A described tensor, with the name that messages call it by. It is checked in two steps, since some shapes follow from
-/// others: [`Self::open`] looks at what it says by itself, [`Self::tensor`] at whether it fits.
+/// A described tensor, with the name that messages call it by. It is checked in two steps, since some shapes follow
+/// from others: [`Self::open`] looks at what it says by itself, [`Self::tensor`] at whether it fits.
 pub(super) struct Descriptor<'a> {
     name: &'static str,
     desc: &'a dcn_tensor_desc,

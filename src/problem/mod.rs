@@ -1,6 +1,6 @@
-//! Descriptors → a checked [`Problem`]. Whatever a `dcn_problem` holds, either it breaks a rule of the contract, and the
-//! message says which argument, what it was and what was expected, or the layers below may rely on all of them: shapes
-//! fit one another, products and extents fit an `i64`, outputs do not overlap themselves.
+//! Descriptors → a checked [`Problem`]. Whatever a `dcn_problem` holds, either it breaks a rule of the contract, and
+//! the message says which argument, what it was and what was expected, or the layers below may rely on all of them:
+//! shapes fit one another, products and extents fit an `i64`, outputs do not overlap themselves.
 //!
 //! - `kinds`: data types and backends;
 //! - `tensor`: shape and strides of one tensor, and what follows from them;

@@ -117,8 +117,8 @@ impl Operand<'_> {
     }
 }
 
-/// Whether two operands whose spans meet must share memory: they start at the same element, or neither has gaps that the
-/// other could lie in.
+/// Whether two operands whose spans meet must share memory: they start at the same element, or neither has gaps that
+/// the other could lie in.
 fn clash(a: &Operand, b: &Operand) -> bool {
     a.address == b.address || a.is_dense() && b.is_dense()
 }

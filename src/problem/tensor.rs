@@ -5,9 +5,9 @@ use super::kinds::DType;
 /// Most dimensions a descriptor has room for.
 pub(super) const MAX_RANK: usize = 5;
 
-/// A tensor of a checked problem. The bytes of its elements and of its extent fit an `i64`; strides are in elements, and
-/// those that are never stepped along (dimensions of size 1, tensors without elements) are those of a contiguous tensor,
-/// whatever the descriptor says, so that arithmetic on strides cannot overflow.
+/// A tensor of a checked problem. The bytes of its elements and of its extent fit an `i64`; strides are in elements,
+/// and those that are never stepped along (dimensions of size 1, tensors without elements) are those of a contiguous
+/// tensor, whatever the descriptor says, so that arithmetic on strides cannot overflow.
 #[derive(Clone, Copy, Debug)]
 pub struct Tensor {
     pub dtype: DType,

@@ -1,5 +1,5 @@
-//! CANN's calls failing, each in turn: the error is told with CANN's number and message, nothing is left behind, and the
-//! same call works the next time.
+//! CANN's calls failing, each in turn: the error is told with CANN's number and message, nothing is left behind, and
+//! the same call works the next time.
 
 use super::device::Stream;
 use super::fake::Fake;

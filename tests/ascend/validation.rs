@@ -1,5 +1,5 @@
-//! The program for hardware (`make ascend-validate`), run on the fake: that it finds nothing where nothing is wrong, and
-//! what is wrong where it is.
+//! The program for hardware (`make ascend-validate`), run on the fake: that it finds nothing where nothing is wrong,
+//! and what is wrong where it is.
 
 use super::library::{CANN_8_1, kernel_dir, work_dir};
 use crate::common::report::report;

@@ -34,7 +34,8 @@ pub fn step() -> usize {
     ((100 / percent()) | 1) as usize
 }
 
-/// The ways in which number `i` of `n` problems is run: all, or those it gets when they are dealt out among the problems.
+/// The ways in which number `i` of `n` problems is run: all, or those it gets when they are dealt out among the
+/// problems.
 pub fn dealt<T>(ways: Vec<T>, i: usize, n: usize) -> Vec<T> {
     let hands = if is_reduced() { n.min(ways.len()) } else { 1 };
     ways.into_iter().skip(i % hands).step_by(hands).collect()

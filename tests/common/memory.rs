@@ -1,4 +1,5 @@
-//! Memory full of a NaN pattern that no computation produces, so that reads and writes outside of what was described show.
+//! Memory full of a NaN pattern that no computation produces, so that reads and writes outside of what was described
+//! show.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::{io, ptr};

@@ -74,8 +74,8 @@ impl Setup {
         Self { isa, direct: false, threads: Threads::Own(1), workspace, packed: None }
     }
 
-    /// This setup with all that may compute a problem on this machine; where less is done, without the direct implementation
-    /// of problems that it takes long for.
+    /// This setup with all that may compute a problem on this machine; where less is done, without the direct
+    /// implementation of problems that it takes long for.
     pub fn everywhere(self, case: &Case) -> Vec<Self> {
         const SHORT_WORK: i64 = 400_000;
         let direct = Self { isa: Isa::Scalar, direct: true, ..self };
@@ -84,8 +84,8 @@ impl Setup {
     }
 }
 
-/// Ways that differ in everything, for problems that have a name; one for the halves, which share their passes with f32,
-/// and one for each type where less is done.
+/// Ways that differ in everything, for problems that have a name; one for the halves, which share their passes with
+/// f32, and one for each type where less is done.
 pub fn few_setups(dtype: Dtype) -> Vec<Setup> {
     let plain = Setup::plain(Isa::Scalar);
     let own = Setup { threads: Threads::Own(4), packed: Some(0), ..plain };

@@ -18,7 +18,8 @@ impl Wide for f64 {
 }
 
 /// An unevaluated sum `high + low`, |low| at most half a unit in the last place of `high`: some 106 bits. Sums and
-/// products of finite numbers are off by a few 2^-104 of their operands; of others, only that they are not finite holds.
+/// products of finite numbers are off by a few 2^-104 of their operands; of others, only that they are not finite
+/// holds.
 #[derive(Clone, Copy, Debug)]
 pub struct DoubleDouble {
     high: f64,

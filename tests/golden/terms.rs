@@ -22,8 +22,8 @@ impl Terms {
     }
 }
 
-/// A corner of a sample that lies inside the image: its index in the plane, and the magnitudes of its bilinear weight and
-/// of that weight's derivatives by py and px.
+/// A corner of a sample that lies inside the image: its index in the plane, and the magnitudes of its bilinear weight
+/// and of that weight's derivatives by py and px.
 struct Corner {
     pixel: usize,
     weight: f64,

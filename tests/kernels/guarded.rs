@@ -1,4 +1,5 @@
-//! Memory between pages that cannot be touched. Under Miri, which sees every access itself, a block of exactly the size.
+//! Memory between pages that cannot be touched. Under Miri, which sees every access itself, a block of exactly the
+//! size.
 
 /// A byte of poison: NaN in every floating-point type, -1 in integers.
 pub const POISON: u8 = 0xFF;

@@ -101,8 +101,8 @@ impl Random {
         self.between(-1.0, 1.0)
     }
 
-    /// Of few bits and any magnitude that half precision has, and of those that it has not: what lies halfway between two
-    /// halves is among them.
+    /// Of few bits and any magnitude that half precision has, and of those that it has not: what lies halfway between
+    /// two halves is among them.
     pub fn of_few_bits<T: Value>(&mut self) -> T {
         let sign = [-1.0, 1.0][self.below(2)];
         let most = [1 << 9, 1 << 12][self.below(2)];

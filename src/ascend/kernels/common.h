@@ -6,8 +6,8 @@
 
 #include "tiling.h"
 
-// Makes the second pipe of EVENT wait for all that the first one has been given. A macro, so that each use is a place of its own
-// for the test that leaves out one synchronisation after the other.
+// Makes the second pipe of EVENT wait for all that the first one has been given. A macro, so that each use is a place
+// of its own for the test that leaves out one synchronisation after the other.
 #define DCN_ORDER(EVENT)                                                                                                                     \
     do {                                                                                                                                     \
         const AscendC::TEventID id = static_cast<AscendC::TEventID>(AscendC::GetTPipePtr()->FetchEventID(AscendC::HardEvent::EVENT));        \
@@ -40,7 +40,8 @@ __aicore__ inline int64_t Larger(int64_t a, int64_t b) { return a > b ? a : b; }
 __aicore__ inline int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 __aicore__ inline uint32_t RoundUp(uint32_t a, uint32_t b) { return (a + b - 1) / b * b; }
 
-// What every entry does. Entries are written out, each by itself: tools that look for them in the source do not see into macros.
+// What every entry does. Entries are written out, each by itself: tools that look for them in the source do not see
+// into macros.
 template <typename Kernel, typename... Arguments> __aicore__ inline void Run(Arguments... arguments) {
     TPipe pipe;
     Kernel kernel;

@@ -1,8 +1,8 @@
 // Sampling coordinates of a task: cells, and the weights of their corners, for 64 positions at once.
 //
-// The four corners of a sample are rows top, top+1 and columns left, left+1 of a cell that is moved into the image; the weight of a
-// corner is that of the pixel it lies on, so a corner outside the image has none and needs no branch. Vectors of both axes
-// lie side by side: 64 of y, 64 of x.
+// The four corners of a sample are rows top, top+1 and columns left, left+1 of a cell that is moved into the image; the
+// weight of a corner is that of the pixel it lies on, so a corner outside the image has none and needs no branch.
+// Vectors of both axes lie side by side: 64 of y, 64 of x.
 #ifndef DCN_ASCEND_COORDINATES_H
 #define DCN_ASCEND_COORDINATES_H
 
@@ -134,7 +134,8 @@ template <typename T> class Coordinates {
         PipeBarrier<PIPE_V>();
     }
 
-    // With u = point - cell: relu(1 - |u|) and relu(min(u, 1 - (u - 1))). The minimum keeps a small u exact, where 1 - |u - 1| would round it.
+    // With u = point - cell: relu(1 - |u|) and relu(min(u, 1 - (u - 1))). The minimum keeps a small u exact, where 1 -
+    // |u - 1| would round it.
     __aicore__ inline void Weigh() {
         AscendC::Abs(weight, fraction, kAxes);
         AscendC::Adds(weight[kAxes], fraction, -1.0f, kAxes);

@@ -1,5 +1,5 @@
-// Four dot products a sample, of its corners with the gradient of its column, and what follows from them: the gradients of the
-// offsets and of the mask.
+// Four dot products a sample, of its corners with the gradient of its column, and what follows from them: the gradients
+// of the offsets and of the mask.
 #ifndef DCN_ASCEND_CORNER_SUMS_H
 #define DCN_ASCEND_CORNER_SUMS_H
 

@@ -1,4 +1,5 @@
-// The factor of each corner, mask times both weights, spread over a block of 8 so that one instruction scales the channels of many samples.
+// The factor of each corner, mask times both weights, spread over a block of 8 so that one instruction scales the
+// channels of many samples.
 #ifndef DCN_ASCEND_CORNER_WEIGHTS_H
 #define DCN_ASCEND_CORNER_WEIGHTS_H
 

@@ -9,7 +9,8 @@ namespace dcn {
 constexpr uint32_t kBatchElements = 2048; // of one corner: samples * padded channels
 constexpr uint32_t kMaxChannels = 512;
 
-// Channels that are neighbours in x (one deformable group) and in the col matrix (one group), for some samples of a segment.
+// Channels that are neighbours in x (one deformable group) and in the col matrix (one group), for some samples of a
+// segment.
 struct Batch {
     int64_t group;
     int64_t channel;      // within the group

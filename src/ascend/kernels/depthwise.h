@@ -1,4 +1,5 @@
-// What the three depthwise kernels share: tiles of 64 rows of a chunk by 64 channels, and grad, which lies the other way round.
+// What the three depthwise kernels share: tiles of 64 rows of a chunk by 64 channels, and grad, which lies the other
+// way round.
 #ifndef DCN_ASCEND_DEPTHWISE_H
 #define DCN_ASCEND_DEPTHWISE_H
 

@@ -52,7 +52,8 @@ template <typename T> class DepthwiseGradCol {
         return turned;
     }
 
-    // Up to 64 outputs of each channel, from this one on. With one output a channel, the tile in `grad` serves all taps.
+    // Up to 64 outputs of each channel, from this one on. With one output a channel, the tile in `grad` serves all
+    // taps.
     __aicore__ inline void SumOutputs(const LocalTensor<T> &sum, LocalTensor<T> &grad, const ChannelTile &tile, int64_t tap, int64_t begin) {
         const int64_t end = Smaller(t_.multiplier, begin + kTermsOfASum);
         for (int64_t j = begin; j < end; ++j) {

@@ -1,5 +1,5 @@
-// dcn_depthwise_grad_weight_f32: grad_weight[j][k][c] (+)= sum over r of grad[c*M + j][r] * col[r][k][c].
-// The rows of a tile are added in halves, the tiles like the carries of a binary counter: no chain of additions is long.
+// dcn_depthwise_grad_weight_f32: grad_weight[j][k][c] (+)= sum over r of grad[c*M + j][r] * col[r][k][c]. The rows of a
+// tile are added in halves, the tiles like the carries of a binary counter: no chain of additions is long.
 #include "depthwise.h"
 
 namespace dcn {

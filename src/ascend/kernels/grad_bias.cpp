@@ -1,4 +1,5 @@
-// dcn_grad_bias_T: sums grad_y over images and positions. All sums are trees: 4096 neighbours in halves, then 64 sums to one, level by level.
+// dcn_grad_bias_T: sums grad_y over images and positions. All sums are trees: 4096 neighbours in halves, then 64 sums
+// to one, level by level.
 #include "common.h"
 
 namespace dcn {

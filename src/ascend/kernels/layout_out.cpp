@@ -1,4 +1,5 @@
-// dcn_layout_out_T: float [batch][rows][columns] -> T [batch][columns][rows], added to what is there if asked, rounded once.
+// dcn_layout_out_T: float [batch][rows][columns] -> T [batch][columns][rows], added to what is there if asked, rounded
+// once.
 #include "transpose.h"
 
 namespace dcn {

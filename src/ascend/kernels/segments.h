@@ -1,5 +1,5 @@
-// How a chunk of output positions is cut for the samplers: segments of up to 64 neighbouring positions of one image, and for each of
-// them one task for every deformable group and tap.
+// How a chunk of output positions is cut for the samplers: segments of up to 64 neighbouring positions of one image,
+// and for each of them one task for every deformable group and tap.
 #ifndef DCN_ASCEND_SEGMENTS_H
 #define DCN_ASCEND_SEGMENTS_H
 

@@ -1,7 +1,7 @@
 // What the host tells a kernel: one of these structs lies in device memory behind the kernel's last argument.
 //
-// Valid in AscendC and in host C++; src/ascend mirrors them with repr(C). Every field is an int64_t, so there is no padding
-// and a kernel loads a struct as a row of 64-bit words. Strides and sizes are in elements.
+// Valid in AscendC and in host C++; src/ascend mirrors them with repr(C). Every field is an int64_t, so there is no
+// padding and a kernel loads a struct as a row of 64-bit words. Strides and sizes are in elements.
 #ifndef DCN_ASCEND_TILING_H
 #define DCN_ASCEND_TILING_H
 
@@ -9,8 +9,8 @@
 
 namespace dcn {
 
-// Output positions computed between two GEMMs. Either whole images (first = 0, positions = Ho*Wo) or a part of one (images = 1).
-// Row r of a chunk's matrices is position first + r % positions of image image + r / positions.
+// Output positions computed between two GEMMs. Either whole images (first = 0, positions = Ho*Wo) or a part of one
+// (images = 1). Row r of a chunk's matrices is position first + r % positions of image image + r / positions.
 struct Chunk {
     int64_t image;     // first image, counted from where all tensor arguments of the launch begin
     int64_t images;    // how many images
@@ -36,7 +36,8 @@ struct SampleTiling {
     int64_t dilation_w;
     int64_t groups; // of the col matrix: G, or 1 when the product is depthwise
     int64_t deformable_groups;
-    // x (and grad_x): element (n, c, row, column) is at n*x_image + d(c)*x_deformable + row*x_row + column*x_column + c mod C/D.
+    // x (and grad_x): element (n, c, row, column) is at n*x_image + d(c)*x_deformable + row*x_row + column*x_column + c
+    // mod C/D.
     int64_t x_image;
     int64_t x_deformable;
     int64_t x_row;

@@ -36,7 +36,8 @@ class Tiles {
         return {matrix + row * t_.columns + column, matrix + column * t_.rows + row, static_cast<uint32_t>(Smaller(kTile, t_.rows - row)),
                 static_cast<uint32_t>(Smaller(width_, t_.columns - column))};
     }
-    // The tile as it lies in the source and, transposed, in the target; 64 elements from row to row in the unified buffer.
+    // The tile as it lies in the source and, transposed, in the target; 64 elements from row to row in the unified
+    // buffer.
     __aicore__ inline Rows Source(const Tile &tile) const { return {tile.rows, tile.columns, t_.columns, static_cast<uint32_t>(width_)}; }
     __aicore__ inline Rows Target(const Tile &tile) const {
         if (flat_) return Source(tile);
@@ -54,7 +55,8 @@ class Tiles {
     int64_t column_tiles_;
 };
 
-// Transposes 64x64 tiles of floats by gathering. A barrier of the vector pipe must stand between Init and the first Run.
+// Transposes 64x64 tiles of floats by gathering. A barrier of the vector pipe must stand between Init and the first
+// Run.
 class Transposer {
   public:
     __aicore__ inline Transposer() {}

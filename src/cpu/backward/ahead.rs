@@ -1,5 +1,5 @@
-//! Asking for what the column gradient of a tile needs soon. Samples reach rows of the image anywhere near their positions,
-//! in an order that no processor foresees.
+//! Asking for what the column gradient of a tile needs soon. Samples reach rows of the image anywhere near their
+//! positions, in an order that no processor foresees.
 
 use super::super::images::Pixels;
 use super::super::kernels::HasKernels;
@@ -10,11 +10,11 @@ use super::Run;
 use crate::plan::arena::LINE;
 use std::ops::Range;
 
-/// Rows of the image below the last tap's without offset that samples are asked for ahead of, and the most that one row of
-/// positions asks for. Most samples reach no further.
+/// Rows of the image below the last tap's without offset that samples are asked for ahead of, and the most that one row
+/// of positions asks for. Most samples reach no further.
 const ROWS_AHEAD: i64 = 4;
-/// Columns from the last tap of a position to the first of the next one beyond which nothing is asked for: most of what lies
-/// between them is not sampled.
+/// Columns from the last tap of a position to the first of the next one beyond which nothing is asked for: most of what
+/// lies between them is not sampled.
 const APART: i64 = 4;
 /// What x and grad_x of a unit have together at least for that: what is smaller stays in a cache nearby.
 const MIN_BYTES: usize = 1 << 20;

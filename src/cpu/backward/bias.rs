@@ -1,5 +1,5 @@
-//! grad_bias: grad_y summed over images and positions. It has to do with no other gradient: threads turn to it while others
-//! are at the last units of another step.
+//! grad_bias: grad_y summed over images and positions. It has to do with no other gradient: threads turn to it while
+//! others are at the last units of another step.
 
 use super::super::kernels::{CopyArgs, HasKernels, Matrix};
 use super::super::sum::Sum;

@@ -1,5 +1,5 @@
-//! The column gradient of a unit of channels, and what follows from it: partial sums of the gradients of offset and mask,
-//! and grad_x.
+//! The column gradient of a unit of channels, and what follows from it: partial sums of the gradients of offset and
+//! mask, and grad_x.
 
 use super::super::element::MAX_SAMPLE_CHANNELS;
 use super::super::kernels::*;
@@ -18,8 +18,8 @@ use crate::plan::cuts::Segment;
 use crate::plan::tiling::MAX_CHAIN;
 
 impl<T: HasKernels> Run<'_, T> {
-    /// Sums grad_x of some images up and writes their gradients of offset and mask, band by band; with the last one, `rest`
-    /// units of grad_bias.
+    /// Sums grad_x of some images up and writes their gradients of offset and mask, band by band; with the last one,
+    /// `rest` units of grad_bias.
     pub(super) unsafe fn column_gradients(&self, first: usize, images: usize, rest: usize, team: &Team) -> Result<()> {
         let mut parts = self.plan.band_parts().peekable();
         // SAFETY: units write disjoint channels of grad_x and disjoint rows of partial sums.
@@ -156,8 +156,8 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         Matrix { data: self.gcol, stride: self.run.plan.gcol_stride() as isize }
     }
 
-    /// gcol[positions][taps * channels] = grad_y[positions][outputs] * weight[outputs][taps * channels]. Gives grad_y of the
-    /// last block of outputs.
+    /// gcol[positions][taps * channels] = grad_y[positions][outputs] * weight[outputs][taps * channels]. Gives grad_y
+    /// of the last block of outputs.
     unsafe fn multiply(&mut self, tile: Tile, segment: &Segment, first_tap: usize, taps: usize) -> GradY<T::Compute> {
         let plan = self.run.plan;
         let mut grad_y = GradY::none();

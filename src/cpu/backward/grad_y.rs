@@ -1,5 +1,5 @@
-//! Tiles of grad_y, copied and widened in the order in which they lie in memory, planes or pixels: the micro-kernel takes
-//! its left operand either way.
+//! Tiles of grad_y, copied and widened in the order in which they lie in memory, planes or pixels: the micro-kernel
+//! takes its left operand either way.
 
 use super::super::kernels::{CopyArgs, HasKernels, Kernels, Matrix, MultiplyArgs};
 use super::super::sampler::Columns;
@@ -11,8 +11,8 @@ use crate::plan::backward::padded_row;
 use crate::plan::maps::is_planes;
 use std::ptr::null;
 
-/// A tile of some output channels of grad_y: rows of positions, one for each output channel (`planes`), or the other way
-/// round.
+/// A tile of some output channels of grad_y: rows of positions, one for each output channel (`planes`), or the other
+/// way round.
 #[derive(Clone, Copy)]
 pub(super) struct GradY<C> {
     pub data: *const C,

@@ -1,13 +1,13 @@
-//! The second level of grad_x's sums. Any number of samples may hit one pixel, and no chain of additions is to be longer
-//! than MAX_CHAIN; so hits are counted, and the sum of a pixel that was hit often moves on: to the caller's grad_x, or,
-//! where that is of half precision, to a second image in the workspace. That is rare: the four corners of K taps hit a
-//! pixel 4 K times or so.
+//! The second level of grad_x's sums. Any number of samples may hit one pixel, and no chain of additions is to be
+//! longer than MAX_CHAIN; so hits are counted, and the sum of a pixel that was hit often moves on: to the caller's
+//! grad_x, or, where that is of half precision, to a second image in the workspace. That is rare: the four corners of K
+//! taps hit a pixel 4 K times or so.
 //!
 //! Samples are counted once, in the cell between four pixels that they lie in. A pixel gets what hits the four cells
 //! around it, so their shares add up to what one chain may have.
 //!
-//! The second level has as many additions as sums move on, which may be any number. So what rounding takes from one of them
-//! stays behind in the first level, for the next one.
+//! The second level has as many additions as sums move on, which may be any number. So what rounding takes from one of
+//! them stays behind in the first level, for the next one.
 
 use super::super::kernels::{Corners, HasKernels};
 use super::outputs::at;
@@ -70,8 +70,8 @@ impl<T: HasKernels> Run<'_, T> {
         unsafe { self.hits(slot, 0).write_bytes(0, self.plan.workspace.hits_size) };
     }
 
-    /// Counts the samples of a tile that is about to be scattered: whether no cell of the image gets more than its share,
-    /// so that the tile can be scattered at once. If not, nothing is counted.
+    /// Counts the samples of a tile that is about to be scattered: whether no cell of the image gets more than its
+    /// share, so that the tile can be scattered at once. If not, nothing is counted.
     pub(super) unsafe fn count_hits(
         &self,
         slot: usize,

@@ -1,14 +1,14 @@
 //! The fused backward pass. For each image:
 //!
-//! 1. [`columns`]: unit of channels by unit, x is copied; column gradient = grad_y * weight, a tile at a time; from it the
-//!    corner dot products, which give the gradients of offset and mask, and what each sample adds to grad_x; [`grad_x`]
-//!    goes to the caller's layout;
+//! 1. [`columns`]: unit of channels by unit, x is copied; column gradient = grad_y * weight, a tile at a time; from it
+//!    the corner dot products, which give the gradients of offset and mask, and what each sample adds to grad_x;
+//!    [`grad_x`] goes to the caller's layout;
 //! 2. [`outputs`]: partial sums of the gradients of offset and mask are added up;
-//! 3. [`weight`]: grad_weight += grad_y^T * im2col tile, sampled again, which is cheaper than storing it. Where there are
-//!    few output channels, this is done in step 1, whose corners are read anyway (`sweeps`).
+//! 3. [`weight`]: grad_weight += grad_y^T * im2col tile, sampled again, which is cheaper than storing it. Where there
+//!    are few output channels, this is done in step 1, whose corners are read anyway (`sweeps`).
 //!
-//! [`bias`] goes along with the last large step that threads share. No step depends on another gradient's being wanted, so
-//! bits do not either.
+//! [`bias`] goes along with the last large step that threads share. No step depends on another gradient's being wanted,
+//! so bits do not either.
 
 mod ahead;
 mod bias;
@@ -64,7 +64,8 @@ impl<T: Element> BackwardPointers<T> {
         self.wants_partial() || !self.grad_x.is_null()
     }
 
-    /// Column gradient and grad_weight are done in one sweep if everything is wanted that a sample's corners are read for.
+    /// Column gradient and grad_weight are done in one sweep if everything is wanted that a sample's corners are read
+    /// for.
     fn wants_sweep(&self) -> bool {
         self.wants_partial() && !self.grad_x.is_null() && !self.grad_weight.is_null()
     }
@@ -160,8 +161,8 @@ pub unsafe fn run<T: HasKernels>(plan: &BackwardPlan<T>, tensors: BackwardPointe
 }
 
 impl<T: HasKernels> Run<'_, T> {
-    /// The units of grad_weight that are added up at a time: all, but where the workspace has no room for them. The rest of
-    /// the work goes with the first ones.
+    /// The units of grad_weight that are added up at a time: all, but where the workspace has no room for them. The
+    /// rest of the work goes with the first ones.
     fn weight_bands(&self) -> impl Iterator<Item = Range<usize>> + use<T> {
         let (all, band) = (self.plan.weight.units(), self.plan.weight_band);
         let bands = if self.tensors.grad_weight.is_null() { 1 } else { all.div_ceil(band) };
@@ -212,13 +213,13 @@ impl<T: HasKernels> Run<'_, T> {
         }
     }
 
-    /// Each thread takes the next image and does it alone: all gradients but what is summed over images, of which each has
-    /// its own sum. So nobody waits, and one thread copies while another one computes.
+    /// Each thread takes the next image and does it alone: all gradients but what is summed over images, of which each
+    /// has its own sum. So nobody waits, and one thread copies while another one computes.
     unsafe fn image_by_image(&self, images: &Range<usize>, bias: Along, team: &Team) -> Result<()> {
         share_in_turn(team, self.plan.workers, [images.len(), bias.with(Step::Images)], &|worker, unit| {
             let (n, slot) = (images.start + unit, worker);
-            // SAFETY: one task runs as each worker, with that worker's slot; image n exists, and behind images come units of
-            // grad_bias.
+            // SAFETY: one task runs as each worker, with that worker's slot; image n exists, and behind images come
+            // units of grad_bias.
             unsafe {
                 if n >= images.end {
                     return self.bias(n - images.end);
@@ -262,8 +263,8 @@ impl<T: HasKernels> Run<'_, T> {
         unsafe { self.workspace.add(self.plan.workspace.scratch + worker * self.plan.scratch.size) }
     }
 
-    /// grad_x of the image in `slot` as it is summed up: blocks of channels, one behind the other, so that a unit has its
-    /// cache lines to itself. Good for the channels of `channel`'s unit.
+    /// grad_x of the image in `slot` as it is summed up: blocks of channels, one behind the other, so that a unit has
+    /// its cache lines to itself. Good for the channels of `channel`'s unit.
     unsafe fn grad_pixels(&self, slot: usize, channel: usize) -> Pixels<T::Compute> {
         let map = &self.plan.workspace;
         // SAFETY: slot is one of the images in flight.

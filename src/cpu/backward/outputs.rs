@@ -67,8 +67,8 @@ impl<T: HasKernels> Run<'_, T> {
         }
     }
 
-    /// Stores the gradients of a tap of a deformable group at a tile's positions: three rows, `stride` apart, as the kernel
-    /// makes them.
+    /// Stores the gradients of a tap of a deformable group at a tile's positions: three rows, `stride` apart, as the
+    /// kernel makes them.
     pub(super) unsafe fn write_tile(&self, tile: Tile, key: usize, rows: *mut T::Compute, stride: usize) {
         for (k, target) in self.targets(tile.n, key).into_iter().enumerate() {
             let Some(target) = target else { continue };
@@ -85,8 +85,8 @@ impl<T: HasKernels> Run<'_, T> {
         self.targets(tile.n, key).iter().flatten().for_each(|target| target.prefetch(tile.first, tile.positions));
     }
 
-    /// The gradients of a tap of a deformable group with respect to Δy, Δx and mask, as far as they are wanted. `key` is
-    /// the mask's channel.
+    /// The gradients of a tap of a deformable group with respect to Δy, Δx and mask, as far as they are wanted. `key`
+    /// is the mask's channel.
     fn targets(&self, n: usize, key: usize) -> [Option<Positions<'_, T>>; 3] {
         let (problem, tensors) = (&self.plan.problem, &self.tensors);
         let target = |tensor, data: *mut T, channel, bit| {

@@ -1,8 +1,8 @@
 //! Weights in the order in which the column gradient's micro-kernel reads them: [segment][tap block][output
 //! block][panel][output channel][column], where a column is a tap and a channel. Depthwise: [tap][channel].
 //!
-//! Where the workspace has no room for all of them, each thread packs what it needs: a unit's, or, where that is too much
-//! as well, an output block's.
+//! Where the workspace has no room for all of them, each thread packs what it needs: a unit's, or, where that is too
+//! much as well, an output block's.
 
 use super::super::element::Compute;
 use super::super::kernels::{HasKernels, Matrix};
@@ -101,7 +101,8 @@ impl<T: HasKernels> Pack<'_, T> {
             for (panel, columns) in columns.chunks_exact(width).enumerate() {
                 for o in first..outputs.end.min(first + OUTPUTS) {
                     let output = (segment.group * cut.outputs + o) as isize;
-                    // SAFETY: an output channel, and the columns of the segment: elements of the weights; a row of a panel.
+                    // SAFETY: an output channel, and the columns of the segment: elements of the weights; a row of a
+                    // panel.
                     unsafe {
                         let from = self.weight.offset(output * self.plan.problem.weight.strides[0] as isize);
                         let to = to.add((panel * outputs.len() + o - outputs.start) * width);
@@ -175,8 +176,8 @@ impl<'a, T: HasKernels> UnitWeights<'a, T> {
         unsafe { self.pack.to.add(number * self.pack.plan.channels.packed_block()) }
     }
 
-    /// The weights of at most MAX_CHAIN output channels of a segment and block of taps, panel by panel. Valid until the next
-    /// call.
+    /// The weights of at most MAX_CHAIN output channels of a segment and block of taps, panel by panel. Valid until the
+    /// next call.
     ///
     /// # Safety
     ///

@@ -1,5 +1,5 @@
-//! grad_weight: for each unit of rows (output channels) and columns (taps and channels), grad_y^T * im2col tile, added up
-//! over tiles of positions in order.
+//! grad_weight: for each unit of rows (output channels) and columns (taps and channels), grad_y^T * im2col tile, added
+//! up over tiles of positions in order.
 
 use super::super::kernels::*;
 use super::super::sampled::Made;
@@ -27,8 +27,8 @@ pub(super) struct WeightUnit {
     pub columns: Columns,
 }
 
-/// Some accumulators of a unit: those that a sum is made in. What is behind the columns of a unit that is smaller than others
-/// nobody writes.
+/// Some accumulators of a unit: those that a sum is made in. What is behind the columns of a unit that is smaller than
+/// others nobody writes.
 struct Sums {
     /// Output channels of the unit, or, depthwise, its taps.
     rows: Range<usize>,
@@ -99,8 +99,8 @@ impl<T: HasKernels> Run<'_, T> {
         }
     }
 
-    /// A unit's accumulators: where images have sums of their own, those of the sum in `slot`. Those of a band of units are
-    /// kept at a time.
+    /// A unit's accumulators: where images have sums of their own, those of the sum in `slot`. Those of a band of units
+    /// are kept at a time.
     unsafe fn weight_acc(&self, slot: usize, level: usize, number: usize) -> *mut T::Compute {
         let (cut, band) = (&self.plan.weight, self.plan.weight_band);
         let slot = if cut.sum.by_image { slot } else { 0 };
@@ -125,7 +125,8 @@ impl<T: HasKernels> Run<'_, T> {
         }
     }
 
-    /// Adds up the sums of the last images and writes some units of grad_weight, if it is wanted; 0 where there was no image.
+    /// Adds up the sums of the last images and writes some units of grad_weight, if it is wanted; 0 where there was no
+    /// image.
     pub(super) unsafe fn finish_weight(&self, last: &Range<usize>, units: &Range<usize>, team: &Team) -> Result<()> {
         if self.tensors.grad_weight.is_null() {
             return Ok(());
@@ -161,8 +162,8 @@ impl<T: HasKernels> Run<'_, T> {
         }
     }
 
-    /// Writes the taps and channels of a row of a unit to `to`, where the first of its channels begins. `from`: a row for
-    /// each tap, or zeros.
+    /// Writes the taps and channels of a row of a unit to `to`, where the first of its channels begins. `from`: a row
+    /// for each tap, or zeros.
     unsafe fn write_taps(&self, unit: &WeightUnit, from: Option<Matrix<*const T::Compute>>, to: *mut T) {
         let (tensor, kernel_w) = (&self.plan.problem.grad_weight, self.plan.problem.geometry.kernel_w as usize);
         let Columns { first_tap, taps, channels, .. } = unit.columns;

@@ -26,8 +26,8 @@ unsafe impl<T: Element> Sync for Run<'_, T> {}
 ///
 /// # Safety
 ///
-/// The pointers are what [`BackwardPointers`] says for `problem`, but for `packed`, which is not looked at; the workspace
-/// has the map's size, outputs overlap nothing.
+/// The pointers are what [`BackwardPointers`] says for `problem`, but for `packed`, which is not looked at; the
+/// workspace has the map's size, outputs overlap nothing.
 pub unsafe fn run<T: Element>(
     problem: &Problem,
     workers: usize,

@@ -22,8 +22,8 @@ unsafe impl<T: Element> Sync for Run<'_, T> {}
 ///
 /// # Safety
 ///
-/// The pointers are what [`ForwardPointers`] says for `problem`, but for `packed`, which is not looked at; outputs overlap
-/// nothing.
+/// The pointers are what [`ForwardPointers`] says for `problem`, but for `packed`, which is not looked at; outputs
+/// overlap nothing.
 pub unsafe fn run<T: Element>(
     problem: &Problem,
     workers: usize,

@@ -1,7 +1,7 @@
-//! grad_x, a channel of an image at a time. Its samples go block by block: what they add to pixels is sorted by pixel, so
-//! that each pixel's part is a [`Sum`], whatever the samples do; these parts are added up in the caller's grad_x, or, where
-//! that is of half precision and there are several blocks, in a plane of the workspace. So memory is written only where
-//! samples hit it, but to clear it where it is not added to.
+//! grad_x, a channel of an image at a time. Its samples go block by block: what they add to pixels is sorted by pixel,
+//! so that each pixel's part is a [`Sum`], whatever the samples do; these parts are added up in the caller's grad_x,
+//! or, where that is of half precision and there are several blocks, in a plane of the workspace. So memory is written
+//! only where samples hit it, but to clear it where it is not added to.
 
 use super::backward::Run;
 use super::{Position, Tap, at};

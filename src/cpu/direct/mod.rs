@@ -1,5 +1,5 @@
-//! The operator and its gradients as their formulas, one element at a time, straight from the caller's strides: for images
-//! too large for the index arithmetic of the fused path.
+//! The operator and its gradients as their formulas, one element at a time, straight from the caller's strides: for
+//! images too large for the index arithmetic of the fused path.
 //!
 //! - [`inputs`] and [`sample`]: what both passes read, and where they read it;
 //! - [`forward`] sums y up;

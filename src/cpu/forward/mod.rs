@@ -1,5 +1,5 @@
-//! The fused forward pass: pack the weights unless the caller did, all or a part of them, bring an image into the layout
-//! that sampling wants, compute its tiles ([`strip`]), write them to y ([`store`]).
+//! The fused forward pass: pack the weights unless the caller did, all or a part of them, bring an image into the
+//! layout that sampling wants, compute its tiles ([`strip`]), write them to y ([`store`]).
 
 mod store;
 mod strip;
@@ -245,8 +245,8 @@ impl<T: HasKernels> Run<'_, T> {
         SharedParts::new(self.parts.wrapping_add(slot * MOST_PARTS))
     }
 
-    /// Each thread takes the next image and does it alone, copying it as far as it is sampled: for each part of the output
-    /// channels anew, as groups may reach further than those before.
+    /// Each thread takes the next image and does it alone, copying it as far as it is sampled: for each part of the
+    /// output channels anew, as groups may reach further than those before.
     unsafe fn image_by_image(&self, team: &Team) -> Result<()> {
         let (geometry, tiling) = (&self.plan.problem.geometry, self.tiling);
         share(team, self.plan.workers, geometry.n as usize, &|worker, n| {

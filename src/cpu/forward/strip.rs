@@ -1,5 +1,5 @@
-//! A strip of tiles of output positions: sampling into the im2col tile, the product with the packed weights. Usually it is
-//! one tile; where weights are packed block by block, many tiles share each packed block.
+//! A strip of tiles of output positions: sampling into the im2col tile, the product with the packed weights. Usually it
+//! is one tile; where weights are packed block by block, many tiles share each packed block.
 
 use super::Run;
 use crate::cpu::images::Soon;
@@ -155,7 +155,8 @@ impl<'a, T: HasKernels> Worker<'a, T> {
         }
     }
 
-    /// Depthwise: samples a block of taps of the channels of some panels and adds it, times its weights, to the accumulators.
+    /// Depthwise: samples a block of taps of the channels of some panels and adds it, times its weights, to the
+    /// accumulators.
     unsafe fn add_taps(
         &mut self,
         block: &DepthBlock,

@@ -54,8 +54,8 @@ pub struct Reach<T> {
     pub highest: T,
 }
 
-/// Computes the corners of one kernel tap of one deformable group for a tile of positions. Returns how far they reach, or
-/// further.
+/// Computes the corners of one kernel tap of one deformable group for a tile of positions. Returns how far they reach,
+/// or further.
 pub struct CoordinatesArgs<T: Element> {
     /// Positions; base and corners have room for POSITION_PADDING - 1 more.
     pub positions: usize,
@@ -146,8 +146,8 @@ impl<From, To> CopyArgs<From, To> {
     }
 }
 
-/// Backward: what the column gradient means for the four corners of each sample: dot products with them, and weight * mask * column
-/// gradient added to each in grad_x. What is read for the dot products is also what a sample is made of.
+/// Backward: what the column gradient means for the four corners of each sample: dot products with them, and weight *
+/// mask * column gradient added to each in grad_x. What is read for the dot products is also what a sample is made of.
 pub struct CornerGradientsArgs<T> {
     pub positions: usize,
     /// At most MAX_SAMPLE_CHANNELS.
@@ -167,8 +167,8 @@ pub struct CornerGradientsArgs<T> {
     pub grad_pixel_stride: usize,
     /// `channels` values that take what belongs to corners outside the image.
     pub outside: *mut T,
-    /// Rows like those of `gcol`, and the same ones if need be, for the samples. NULL: not wanted; else image and grad_image
-    /// are.
+    /// Rows like those of `gcol`, and the same ones if need be, for the samples. NULL: not wanted; else image and
+    /// grad_image are.
     pub col: *mut T,
 }
 
@@ -193,7 +193,8 @@ impl<T: Copy> CornerGradientsArgs<T> {
     }
 }
 
-/// Backward: gradients of one tap of one deformable group with respect to Δy, Δx and mask, from the corner dot products.
+/// Backward: gradients of one tap of one deformable group with respect to Δy, Δx and mask, from the corner dot
+/// products.
 pub struct OffsetGradientsArgs<T: Element> {
     /// Positions; all arrays but the mask have room for POSITION_PADDING - 1 more.
     pub positions: usize,
@@ -212,8 +213,8 @@ pub struct OffsetGradientsArgs<T: Element> {
 /// Most taps that [`DepthwiseArgs`] name.
 pub const MAX_DEPTHWISE_TAPS: usize = 16;
 
-/// Depthwise: acc[positions][channels] = or += sum over taps of weight[taps][channels] * sample[positions][taps][channels].
-/// Weights and accumulators are in panels of the kernel's columns.
+/// Depthwise: acc[positions][channels] = or += sum over taps of weight[taps][channels] *
+/// sample[positions][taps][channels]. Weights and accumulators are in panels of the kernel's columns.
 pub struct DepthwiseArgs<T> {
     pub positions: usize,
     /// At most MAX_SAMPLE_CHANNELS. If the first is not a panel's first column, the last is in the same panel.
@@ -241,9 +242,9 @@ pub struct DepthwiseArgs<T> {
 /// Most channels of [`DepthwiseGradientsArgs`].
 pub const MAX_DEPTHWISE_CHANNELS: usize = 64;
 
-/// Backward, depthwise: what follows from grad_y of some channels and the corners of their samples, for some taps: the dot
-/// products of the column gradient, grad_y * weight, with the corners; weight * mask * column gradient added to each corner in
-/// grad_x; sums over positions of grad_y * sample.
+/// Backward, depthwise: what follows from grad_y of some channels and the corners of their samples, for some taps: the
+/// dot products of the column gradient, grad_y * weight, with the corners; weight * mask * column gradient added to
+/// each corner in grad_x; sums over positions of grad_y * sample.
 pub struct DepthwiseGradientsArgs<T> {
     /// At most 256, so that no chain of additions is longer.
     pub positions: usize,
@@ -259,12 +260,13 @@ pub struct DepthwiseGradientsArgs<T> {
     /// A row of channels for each tap, of any alignment. Not read where neither dots nor grad_x are wanted.
     pub weight: *const T,
     pub weight_stride: usize,
-    /// The first of the channels in pixel 0 of an image with contiguous channels. Not read where grad_x alone is wanted.
+    /// The first of the channels in pixel 0 of an image with contiguous channels. Not read where grad_x alone is
+    /// wanted.
     pub image: *const T,
     /// Elements from pixel to pixel.
     pub pixel_stride: usize,
-    /// The four of each position, `dots_stride` from tap to tap. Those of corners outside the image are of no meaning. NULL: not
-    /// wanted.
+    /// The four of each position, `dots_stride` from tap to tap. Those of corners outside the image are of no meaning.
+    /// NULL: not wanted.
     pub dots: *mut T,
     pub dots_stride: usize,
     /// The first of the channels in pixel 0 of grad_x, channels contiguous. NULL: grad_x is not wanted.

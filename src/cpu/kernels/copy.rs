@@ -1,5 +1,5 @@
-//! Matrices on their way between a tensor and the type that is computed in: as they are, or transposed (NCHW to NHWC and
-//! back). Every NaN becomes the same one.
+//! Matrices on their way between a tensor and the type that is computed in: as they are, or transposed (NCHW to NHWC
+//! and back). Every NaN becomes the same one.
 
 use super::args::CopyArgs;
 use crate::cpu::element::Compute;
@@ -9,8 +9,8 @@ use crate::cpu::stored::Stored;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-/// Columns transposed for all rows before the next ones are: what is written of them stays in the first-level cache until
-/// every row has been.
+/// Columns transposed for all rows before the next ones are: what is written of them stays in the first-level cache
+/// until every row has been.
 const COLUMN_BLOCK: usize = 64;
 /// So few rows are written element by element.
 const FEW_ROWS: usize = 2;

@@ -1,6 +1,6 @@
 //! Where the channels of sampling corners are, found for several positions at a time: in the image, or outside, where
-//! something stands in for them. Reading zeros there, not a clamped pixel of weight 0, keeps an infinity beside the border
-//! from becoming NaN.
+//! something stands in for them. Reading zeros there, not a clamped pixel of weight 0, keeps an infinity beside the
+//! border from becoming NaN.
 
 use super::args::Corners;
 use crate::cpu::element::Compute;
@@ -14,8 +14,8 @@ pub(super) struct CornerAddresses {
 }
 
 impl CornerAddresses {
-    /// Of corners in an image whose pixel 0 is at `image`, `pixel_stride` elements from pixel to pixel; `outside` stands in
-    /// for the others.
+    /// Of corners in an image whose pixel 0 is at `image`, `pixel_stride` elements from pixel to pixel; `outside`
+    /// stands in for the others.
     #[inline(always)]
     pub fn new<T: Compute>(image: *const T, pixel_stride: usize, outside: *const T) -> Self {
         let pixels = PixelAddresses {

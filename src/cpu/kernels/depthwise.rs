@@ -1,5 +1,5 @@
-//! Products of one channel with one channel, vectorised across channels: what the micro-kernel is to groups, for groups of
-//! one channel.
+//! Products of one channel with one channel, vectorised across channels: what the micro-kernel is to groups, for groups
+//! of one channel.
 
 use super::args::{DepthwiseArgs, MAX_DEPTHWISE_TAPS};
 use super::corner_addresses::CornerAddresses;
@@ -7,8 +7,8 @@ use super::sample::{blend, blend_first};
 use crate::cpu::element::Compute;
 use crate::cpu::simd::Simd;
 
-/// The whole forward pass of some channels: samples go from registers into the sum. Vectors of channels are taken four at
-/// a time, which share the addresses of their corners.
+/// The whole forward pass of some channels: samples go from registers into the sum. Vectors of channels are taken four
+/// at a time, which share the addresses of their corners.
 ///
 /// # Safety
 ///

@@ -1,5 +1,6 @@
-//! Backward, groups of one channel: everything that follows from grad_y at a position and the corners of its samples, in
-//! registers. A vector of positions has all its taps before the next ones: what they sample overlaps, and is in the cache.
+//! Backward, groups of one channel: everything that follows from grad_y at a position and the corners of its samples,
+//! in registers. A vector of positions has all its taps before the next ones: what they sample overlaps, and is in the
+//! cache.
 
 use super::args::{DepthwiseGradientsArgs, MAX_DEPTHWISE_CHANNELS, MAX_DEPTHWISE_TAPS};
 use super::corner_addresses::CornerAddresses;
@@ -125,7 +126,8 @@ struct Sample<V: Simd, const DOTS: bool, const SCATTER: bool, const SUMS: bool> 
 }
 
 impl<V: Simd, const DOTS: bool, const SCATTER: bool, const SUMS: bool> Sample<V, DOTS, SCATTER, SUMS> {
-    /// A vector of channels from `c` on, or the first `n` of them. Gives the sum of grad_weight with what is added to it.
+    /// A vector of channels from `c` on, or the first `n` of them. Gives the sum of grad_weight with what is added to
+    /// it.
     #[inline(always)]
     unsafe fn add(&mut self, c: usize, n: usize, [grad_y, weight]: [V; 2], sum: V) -> V {
         // SAFETY: the caller's promise.

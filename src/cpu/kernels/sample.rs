@@ -1,7 +1,7 @@
 //! Bilinear sampling across channels: four weighted vector loads for each vector of channels, no branch on borders.
 //!
-//! Nothing here is done in a closure: iterator adaptors and `array::map` are functions of their own, without the instruction
-//! set, which the compiler may choose not to inline; then every intrinsic in the closure is a call.
+//! Nothing here is done in a closure: iterator adaptors and `array::map` are functions of their own, without the
+//! instruction set, which the compiler may choose not to inline; then every intrinsic in the closure is a call.
 
 use super::args::SampleArgs;
 use super::corner_addresses::CornerAddresses;
@@ -24,7 +24,8 @@ pub unsafe fn sample<V: Simd>(a: &SampleArgs<V::Scalar>) {
     }
 }
 
-/// All positions, with coordinates in vectors V and channels in `VECTORS` vectors W; 0 stands for any number of channels.
+/// All positions, with coordinates in vectors V and channels in `VECTORS` vectors W; 0 stands for any number of
+/// channels.
 #[inline(always)]
 unsafe fn positions<V: Simd, W: Simd<Scalar = V::Scalar>, const VECTORS: usize>(a: &SampleArgs<V::Scalar>) {
     let mut corners = CornerAddresses::new(a.image, a.pixel_stride, V::Scalar::ZEROS);

@@ -12,8 +12,8 @@ use crate::error::Result;
 use crate::exec::Team;
 use crate::problem::Problem;
 
-/// Into how many blocks the samples of a channel are cut: the longest chain of additions in memory, where one pixel is hit
-/// in every block. Few enough for the error bound to hold even if all terms are alike.
+/// Into how many blocks the samples of a channel are cut: the longest chain of additions in memory, where one pixel is
+/// hit in every block. Few enough for the error bound to hold even if all terms are alike.
 const BLOCKS: usize = 64;
 /// Blocks are no smaller than this, whose hits stay in the second-level cache.
 const LEAST_BLOCK: usize = 4096;
@@ -33,9 +33,10 @@ pub struct GradXMap {
 }
 
 impl GradXMap {
-    /// The hits take at most as much memory as a plane in the type that it is computed in (or a few hundred KiB), which the
-    /// plane itself may take once more. That leaves 64 blocks where K * Ho * Wo is at most 4 * H * W and 2^36, and 256 up
-    /// to four times either. Beyond that, chains may be longer: those of pixels that samples of so many blocks hit.
+    /// The hits take at most as much memory as a plane in the type that it is computed in (or a few hundred KiB), which
+    /// the plane itself may take once more. That leaves 64 blocks where K * Ho * Wo is at most 4 * H * W and 2^36, and
+    /// 256 up to four times either. Beyond that, chains may be longer: those of pixels that samples of so many blocks
+    /// hit.
     fn new<T: Element>(problem: &Problem, threads: usize) -> Result<Self> {
         let g = &problem.geometry;
         let (samples, pixels) = ((g.positions() * g.taps()) as usize, (g.h * g.w) as usize);
