@@ -59,18 +59,19 @@ fn enough(name: &str, pointer: *const c_void, size: usize, needed: usize) -> Res
     })
 }
 
+/// The weights, which are not read where packed ones are given.
+fn weight(problem: &Problem, pointer: *const c_void, packed: *const c_void) -> Operand<'_> {
+    let weight = read("args->weight", &problem.weight, pointer);
+    if packed.is_null() { weight } else { Operand { what: What::Bytes(0), ..weight } }
+}
+
 pub fn check_forward(problem: &Problem, facts: &Facts, args: &dcn_forward_args) -> Result<()> {
     stream(problem, args.stream)?;
-    let mut weight = read("args->weight", &problem.weight, args.weight);
-    // With packed weights the weights are not read.
-    if !args.packed_weight.is_null() {
-        weight.what = What::Bytes(0);
-    }
     check_operands(&[
         read("args->x", &problem.x, args.x),
         read("args->offset", &problem.offset, args.offset),
         read_optional("args->mask", &problem.mask, args.mask),
-        weight,
+        weight(problem, args.weight, args.packed_weight),
         bytes("args->packed_weight", args.packed_weight, facts.packed_size.min(args.packed_weight_size), Access::Read),
         read_optional("args->bias", &problem.bias, args.bias),
         Operand { access: Access::Write, ..read("args->y", &problem.y, args.y) },
@@ -87,11 +88,6 @@ pub fn check_backward(problem: &Problem, facts: &Facts, args: &dcn_backward_args
         Error::argument(format!("args->accumulate is {:#x}, expected a combination of DCN_GRAD_...", args.accumulate))
     })?;
     stream(problem, args.stream)?;
-    let mut weight = read("args->weight", &problem.weight, args.weight);
-    // With packed weights the weights are not read.
-    if !args.packed_weight.is_null() {
-        weight.what = What::Bytes(0);
-    }
     let gradient = |name, tensor, pointer: *mut c_void| Operand {
         access: Access::Write,
         optional: true,
@@ -101,7 +97,7 @@ pub fn check_backward(problem: &Problem, facts: &Facts, args: &dcn_backward_args
         read("args->x", &problem.x, args.x),
         read("args->offset", &problem.offset, args.offset),
         read_optional("args->mask", &problem.mask, args.mask),
-        weight,
+        weight(problem, args.weight, args.packed_weight),
         bytes("args->packed_weight", args.packed_weight, facts.packed_size.min(args.packed_weight_size), Access::Read),
         read("args->grad_y", &problem.grad_y, args.grad_y),
         gradient("args->grad_x", &Some(problem.grad_x), args.grad_x),
