@@ -150,13 +150,7 @@ impl Run<'_> {
         let at = self.tensors.from(slab.first, shared);
         // SAFETY: the caller's promise; slabs are parts of the batch.
         unsafe {
-            let x = match shared.x {
-                Copy::None => at.x,
-                _ => {
-                    self.stream.kernel(plan.layout_in, &[at.x, self.buffers.x], &shared.x_in(slab))?;
-                    self.buffers.x
-                }
-            };
+            let x = self.buffers.sampled_x(&self.stream, plan.layout_in, at.x, slab)?;
             let grad_x = self.start_grad_x(at.grad_x, slab)?;
             for (i, chunk) in shared.cut.chunks(slab.images).enumerate() {
                 self.chunk(&Addresses { x, grad_x, ..at }, chunk, first && i == 0)?;

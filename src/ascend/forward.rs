@@ -4,7 +4,7 @@
 use super::cut::{Limits, Slab};
 use super::device::{Device, Function};
 use super::launch::Stream;
-use super::plan::{self, Copy, Map, Shared};
+use super::plan::{self, Map, Shared};
 use super::run::{self, Address, Buffers, Products, depthwise_kernel, kernel, offset};
 use crate::abi::*;
 use crate::context::Context;
@@ -57,13 +57,7 @@ impl ForwardPlan {
         let at = args.from(slab.first, shared);
         // SAFETY: the caller's promise.
         unsafe {
-            let x = match shared.x {
-                Copy::None => at.x,
-                _ => {
-                    stream.kernel(self.layout_in, &[at.x, buffers.x], &shared.x_in(slab))?;
-                    buffers.x
-                }
-            };
+            let x = buffers.sampled_x(stream, self.layout_in, at.x, slab)?;
             for chunk in shared.cut.chunks(slab.images) {
                 stream.kernel(self.sample, &[x, at.offset, at.mask, buffers.col], &shared.sample(chunk))?;
                 Products::Output.start(stream, self.depthwise, buffers, chunk)?;

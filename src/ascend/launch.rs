@@ -2,6 +2,7 @@
 
 use super::acl::{Acl, DATA_F32, FORMAT_ND, Handle, KEEP_PRECISION, SUCCESS};
 use super::device::{Device, Function};
+use super::plan::{ALIGN, Product};
 use crate::abi::*;
 use crate::error::{Error, Result, require};
 use std::ffi::c_void;
@@ -99,9 +100,10 @@ impl<'a> Stream<'a> {
 }
 
 /// Bytes of scratch that a product needs.
-pub fn product_scratch(acl: &Acl, m: i64, k: i64, n: i64, transposed: (bool, bool), accumulate: bool) -> Result<u64> {
+pub fn product_scratch(acl: &Acl, product: Product, transposed: (bool, bool), accumulate: bool) -> Result<u64> {
+    let Product { m, k, n } = product;
     // The size does not depend on the addresses, which only have to look like some.
-    let address = ptr::without_provenance_mut(super::plan::ALIGN);
+    let address = ptr::without_provenance_mut(ALIGN);
     let matrix = |rows, columns, transposed| Matrix { address, rows, columns, transposed };
     let (a, b) = (matrix(m, k, transposed.0), matrix(k, n, transposed.1));
     Ok(Prepared::new(acl, a, b, matrix(m, n, false), accumulate)?.size)

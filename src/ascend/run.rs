@@ -1,8 +1,9 @@
 //! What a run of either pass does: kernels and products of one plan, in the buffers of one call.
 
+use super::cut::Slab;
 use super::device::{Device, Function};
 use super::launch::{Matrix, Scratch, Stream, product_scratch};
-use super::plan::{Map, Product, Shared};
+use super::plan::{Copy, Map, Shared};
 use super::tiling::Chunk;
 use crate::abi::*;
 use crate::context::Context;
@@ -64,6 +65,20 @@ impl<'a> Buffers<'a> {
             rows: at(map.rows),
             scratch: Scratch { address: at(map.product), size: map.product_size },
         }
+    }
+
+    /// The x of a slab in the layout that samples are read in, brought into it if need be.
+    ///
+    /// # Safety
+    ///
+    /// `x` is the slab's; the buffers have the sizes that the plan's map gives them.
+    pub unsafe fn sampled_x(&self, stream: &Stream, layout_in: Function, x: Address, slab: Slab) -> Result<Address> {
+        if self.shared.x == Copy::None {
+            return Ok(x);
+        }
+        // SAFETY: the caller's promise.
+        unsafe { stream.kernel(layout_in, &[x, self.x], &self.shared.x_in(slab))? };
+        Ok(self.x)
     }
 
     /// W_g: [O/G, K*C/G].
@@ -184,8 +199,7 @@ pub fn scratch_size(device: &Device, shared: &Shared, backward: bool) -> Result<
     if shared.depthwise || shared.problem.geometry.n == 0 {
         return Ok(0);
     }
-    let ask =
-        |Product { m, k, n }, transposed, accumulate| product_scratch(&device.acl, m, k, n, transposed, accumulate);
+    let ask = |product, transposed, accumulate| product_scratch(&device.acl, product, transposed, accumulate);
     let mut most = 0;
     for rows in shared.cut.distinct_rows() {
         if backward {
