@@ -214,7 +214,8 @@ fn depth_block(geometry: &Geometry, size: usize) -> [usize; 2] {
     let (taps, channels) = (geometry.taps() as usize, geometry.channels_per_group() as usize);
     let (line, together) = (LINE / size, geometry.channels_per_deformable_group() as usize);
     let are_small = together.is_multiple_of(GROUP_CHANNELS) && line.is_multiple_of(together) && line < channels;
-    if are_small && geometry.outputs_per_group() <= FEW_OUTPUTS && taps * line <= MAX_CHAIN {
+    let has_taps = (2..=MAX_CHAIN / line).contains(&taps);
+    if are_small && has_taps && geometry.outputs_per_group() <= FEW_OUTPUTS {
         return [taps, line];
     }
     let channel_block = even_block(channels, MAX_CHAIN, 16);
@@ -302,6 +303,8 @@ mod tests {
         // More output channels than few; more taps than a sum may have terms.
         assert_eq!(depth_block(&small(64, FEW_OUTPUTS + 1, 8), F32), [4, 64]);
         assert_eq!(depth_block(&geometry(64, 64, 1, 8, 5), F32), [4, 64]);
+        // A kernel of one tap, which shares no pixels with others.
+        assert_eq!(depth_block(&geometry(64, 64, 1, 8, 1), F32), [1, 64]);
         // One tap of some of the channels, where these are too many.
         assert_eq!(depth_block(&small(512, 512, 1), F32), [1, 256]);
         assert_eq!(depth_block(&small(520, 512, 65), F32), [1, 176]);
