@@ -198,7 +198,7 @@ impl<T: HasKernels> ForwardPlan<T> {
         let y = &self.problem.y;
         let elements = y.dims[..4].iter().fold(1, |product: i64, &dim| product.saturating_mul(dim)) as usize;
         let is_far = elements.saturating_mul(size_of::<T>()) > NEAR_OUTPUT;
-        self.output == Output::Planes && is_far && self.window_rows == 0
+        self.output == Output::Planes && is_far && self.window_rows == 0 && !self.depthwise
     }
 
     /// Elements of a row of x, all channels.
